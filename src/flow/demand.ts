@@ -1,0 +1,113 @@
+/**
+ * Demand: how a source learns what the nearest limiting stage downstream can take.
+ *
+ * This is the only file that knows how RxJS subscribes: every operator's subscriber refers to the one it feeds as
+ * `destination`, so a source that is being subscribed finds the stage at the end of that chain.
+ */
+import type { Subscriber, Unsubscribable } from 'rxjs';
+
+/**
+ * What the nearest limiting stage downstream can take now.
+ *
+ * Several sources may share one demand (`merge`): each is told of new room in turn, so none starves.
+ */
+export interface Demand {
+  /** Values it can take now without passing its bound; `Infinity` when nobody downstream limits. */
+  readonly requested: number;
+  /** Calls `listener` each time `requested` rises from 0, until unsubscribed; now and then also when it did not. */
+  onRequest(listener: () => void): Unsubscribable;
+}
+
+/** What a stage is found by; shared by every copy of the package, so that two copies work in one pipeline. */
+export const DEMAND: unique symbol = Symbol.for('sluice.demand');
+
+/** Something on the chain of subscribers: a stage carries a demand, RxJS's own subscribers a destination. */
+interface Link {
+  readonly [DEMAND]?: Demand;
+  readonly destination?: Link | null;
+}
+
+/**
+ * The demand behind `subscriber`; unbounded when no stage of sluice is downstream.
+ *
+ * Use it in a source of your own that can wait: emit only while `requested > 0`, and go on when `onRequest` calls.
+ * Call it while you are being subscribed: RxJS takes the chain apart on unsubscribe. Not for sources that can not
+ * wait (DOM events, sockets): put a `boundedBuffer` with a named overflow behind those.
+ *
+ * ```ts
+ * import { Observable } from 'rxjs';
+ * import { boundedBuffer, demandOf } from 'sluice';
+ *
+ * const ticks = new Observable<number>((subscriber) => {
+ *   const demand = demandOf(subscriber);
+ *   let tick = 0;
+ *   let emitting = false;
+ *   const emit = () => {
+ *     if (emitting) return;
+ *     emitting = true;
+ *     while (demand.requested > 0 && !subscriber.closed && tick < 3) subscriber.next(tick++);
+ *     emitting = false;
+ *     if (tick === 3) subscriber.complete();
+ *   };
+ *   const listening = demand.onRequest(emit);
+ *   emit();
+ *   return listening;
+ * });
+ *
+ * ticks.pipe(boundedBuffer({ capacity: 2 })).subscribe((tick) => console.log(tick));
+ * // => 0
+ * // => 1
+ * // => 2
+ * ```
+ *
+ * @param subscriber what the function given to `new Observable` was called with
+ * @returns the demand of the nearest stage downstream
+ */
+export function demandOf(subscriber: Subscriber<never>): Demand {
+  let link = subscriber as unknown as Link | null | undefined;
+  while (typeof link === 'object' && link !== null) {
+    const demand = link[DEMAND];
+    if (demand !== undefined) return demand;
+    link = link.destination;
+  }
+  return UNBOUNDED;
+}
+
+/** Nobody limits. */
+export const UNBOUNDED: Demand = {
+  requested: Infinity,
+  onRequest: () => ({ unsubscribe: () => undefined }),
+};
+
+/** The listeners of one demand, woken in rotation. */
+export class Listeners {
+  private readonly entries: { readonly listener: () => void }[] = [];
+  private turn = 0;
+
+  get size(): number {
+    return this.entries.length;
+  }
+
+  add(listener: () => void): Unsubscribable {
+    const entry = { listener };
+    this.entries.push(entry);
+    return { unsubscribe: () => this.remove(entry) };
+  }
+
+  /** Calls each listener once at most, the one after the last called first, for as long as `demand` has room. */
+  wake(demand: Demand): void {
+    const { entries } = this;
+    if (entries.length === 1) return entries[0]!.listener();
+    for (let left = entries.length; left > 0 && demand.requested > 0; left--) {
+      if (this.turn >= entries.length) this.turn = 0;
+      entries[this.turn++]?.listener();
+    }
+  }
+
+  private remove(entry: { readonly listener: () => void }): void {
+    const index = this.entries.indexOf(entry);
+    if (index < 0) return;
+    this.entries.splice(index, 1);
+    if (index < this.turn) this.turn--;
+  }
+}

@@ -1,0 +1,87 @@
+/** The end of a pipeline that asks for each value. */
+import { Subscriber, type Observable, type Observer, type Unsubscribable } from 'rxjs';
+import { OverflowError } from '../../errors.js';
+import { DEMAND, Listeners, type Demand } from '../demand.js';
+
+/** What a sink does with what it gets. */
+export type SinkObserver<T> = Observer<T>;
+
+/**
+ * A subscriber that takes only what it asked for with `request(n)`: the end of a pipeline whose consumer is your own code.
+ *
+ * Use it to write a sink for something that can say when it is ready (a socket, a file, a worker). Not needed for async
+ * iterables, Web or Node streams: `toAsyncIterable`, `toReadableStream` and `writeTo` are there. A source that ignores demand
+ * ends it with an `OverflowError`: put a `boundedBuffer` before it where that may happen.
+ *
+ * ```ts
+ * import { pull, Sink } from 'sluice';
+ *
+ * const sink = new Sink<string>({
+ *   next: (value) => console.log(value),
+ *   error: (error) => console.error(error),
+ *   complete: () => console.log('done'),
+ * });
+ * pull(['a', 'b', 'c']).subscribe(sink);
+ * sink.request(2);
+ * // => a
+ * // => b
+ * sink.request(1);
+ * // => c
+ * // => done
+ * ```
+ */
+export class Sink<T> extends Subscriber<T> implements Demand {
+  private readonly listeners = new Listeners();
+  private credit = 0;
+
+  /** @param observer gets at most as many values as were requested; `error` and `complete` need no request */
+  constructor(private readonly observer: SinkObserver<T>) {
+    super();
+  }
+
+  /** Subscribes a new sink to `source`. */
+  static on<T>(source: Observable<T>, observer: SinkObserver<T>): Sink<T> {
+    const sink = new Sink(observer);
+    source.subscribe(sink);
+    return sink;
+  }
+
+  get [DEMAND](): Demand {
+    return this;
+  }
+
+  /** Values asked for that have not come. */
+  get requested(): number {
+    return this.credit;
+  }
+
+  onRequest(listener: () => void): Unsubscribable {
+    return this.listeners.add(listener);
+  }
+
+  /** Asks for `n` values more. */
+  request(n: number): void {
+    const asleep = this.credit <= 0;
+    this.credit += n;
+    if (asleep && this.credit > 0) this.listeners.wake(this);
+  }
+
+  protected override _next(value: T): void {
+    if (this.credit <= 0) {
+      this.error(new OverflowError('sink', 0, 'put a boundedBuffer before it'));
+      return;
+    }
+    this.credit--;
+    this.observer.next(value);
+  }
+
+  protected override _error(error: unknown): void {
+    this.unsubscribe();
+    this.observer.error(error);
+  }
+
+  protected override _complete(): void {
+    this.unsubscribe();
+    this.observer.complete();
+  }
+}

@@ -1,0 +1,245 @@
+/** A source that reads only what was asked for. */
+import { Observable, type Subscriber } from 'rxjs';
+import { SourceError } from '../../errors.js';
+import { checkCount, checkOptions, expected } from '../../options.js';
+import { RingBuffer } from '../../core/ringBuffer.js';
+import { demandOf, type Demand } from '../demand.js';
+import { reportUnhandled } from '../unhandled.js';
+
+/** What `pull` can read. */
+export type PullInput<T> = Iterable<T> | AsyncIterable<T> | ReadableStream<T>;
+
+/** Options of `pull`, for asynchronous inputs. */
+export interface PullOptions {
+  /**
+   * Reads in flight at most; never more than there is demand for. Raise it for an input that answers several `next()` calls
+   * at once; results are emitted in the order they were asked for. An integer of at least 1. Default: 1.
+   */
+  readAhead?: number | undefined;
+}
+
+/**
+ * Reads an iterable, an async iterable or a web `ReadableStream` only as fast as the pipeline downstream takes values.
+ *
+ * Use it in the place of `from` wherever a slower consumer is to slow the reading. Not for sources that push: those go
+ * through a `boundedBuffer`. Without a stage downstream that limits, it reads everything, as `from` does.
+ *
+ * Each subscription reads `input` anew, as `for..of` would; a generator or a stream can be read once. Order: as read. On
+ * unsubscribe, an early end downstream included, the input is let go by `return()` or `cancel()`; what these throw is
+ * reported as unhandled, for there is no stream left to carry it. A value that arrives when the room has gone to another
+ * source is held, and emitted when there is room.
+ *
+ * ```ts
+ * import { boundedBuffer, pool, pull } from 'sluice';
+ *
+ * let read = 0;
+ * function* naturals() {
+ *   for (;;) yield ++read;
+ * }
+ *
+ * const subscription = pull(naturals())
+ *   .pipe(pool(() => new Promise<never>(() => {}), { concurrency: 4, waiting: 2 }))
+ *   .subscribe();
+ * console.log(read); // => 6
+ * subscription.unsubscribe();
+ * ```
+ *
+ * @returns a cold Observable that honours demand
+ * @throws OptionError at the call when `input` can not be read or an option is wrong
+ * @throws SourceError in the stream when a ReadableStream is locked already
+ */
+export function pull<T>(input: PullInput<T>, options: PullOptions = {}): Observable<T> {
+  checkOptions('pull', options, ['readAhead']);
+  const { readAhead = 1 } = options;
+  checkCount('readAhead', readAhead);
+  if (typeof input === 'object' || typeof input === 'string') {
+    if (isStream(input)) return asynchronous(() => streamIterator(input), readAhead);
+    const source = input as Partial<Iterable<T> & AsyncIterable<T>>;
+    if (Array.isArray(input)) return array(input as readonly T[]);
+    if (typeof source[Symbol.asyncIterator] === 'function') {
+      return asynchronous(() => source[Symbol.asyncIterator]!(), readAhead);
+    }
+    if (typeof source[Symbol.iterator] === 'function') return synchronous(source as Iterable<T>);
+  }
+  return expected('input', 'an iterable, an async iterable or a ReadableStream', input);
+}
+
+function isStream<T>(input: PullInput<T>): input is ReadableStream<T> {
+  return typeof (input as Partial<ReadableStream<T>>)?.getReader === 'function';
+}
+
+/** Runs `read` while there is demand and when there is again; a call during a call returns at once. */
+function onDemand(subscriber: Subscriber<never>, demand: Demand, read: () => void): void {
+  let reading = false;
+  const go = (): void => {
+    if (reading) return;
+    reading = true;
+    try {
+      read();
+    } finally {
+      reading = false;
+    }
+  };
+  subscriber.add(demand.onRequest(go));
+  go();
+}
+
+function array<T>(values: readonly T[]): Observable<T> {
+  return new Observable((subscriber) => {
+    const demand = demandOf(subscriber);
+    let i = 0;
+    onDemand(subscriber, demand, () => {
+      while (i < values.length) {
+        if (subscriber.closed || demand.requested <= 0) return;
+        subscriber.next(values[i++] as T);
+      }
+      subscriber.complete();
+    });
+  });
+}
+
+function synchronous<T>(values: Iterable<T>): Observable<T> {
+  return new Observable((subscriber) => {
+    const demand = demandOf(subscriber);
+    const iterator = values[Symbol.iterator]();
+    let open = true;
+    subscriber.add(() => {
+      if (open) letGo(() => iterator.return?.());
+    });
+    onDemand(subscriber, demand, () => {
+      while (!subscriber.closed && demand.requested > 0) {
+        let result: IteratorResult<T>;
+        try {
+          result = iterator.next();
+        } catch (error) {
+          open = false;
+          return subscriber.error(error);
+        }
+        if (result.done) {
+          open = false;
+          return subscriber.complete();
+        }
+        subscriber.next(result.value);
+      }
+    });
+  });
+}
+
+function asynchronous<T>(open: () => AsyncIterator<T>, readAhead: number): Observable<T> {
+  return new Observable((subscriber) => {
+    new AsyncReader(subscriber, open(), readAhead);
+  });
+}
+
+/**
+ * Reads an async iterator by demand. A value is *asked for* (`asked` has its promise), then *held* (it has come and waits
+ * for room), then emitted. The two together never pass `readAhead`, nor what was requested when it was asked for.
+ */
+class AsyncReader<T> {
+  private readonly demand: Demand;
+  private readonly asked = new RingBuffer<Promise<IteratorResult<T>>>();
+  private readonly held = new RingBuffer<T>();
+  private reading = false;
+  private end: { readonly error: unknown } | 'complete' | undefined;
+
+  constructor(
+    private readonly subscriber: Subscriber<T>,
+    private readonly iterator: AsyncIterator<T>,
+    private readonly readAhead: number,
+  ) {
+    this.demand = demandOf(subscriber);
+    subscriber.add(() => {
+      if (this.end === undefined) letGo(() => iterator.return?.());
+    });
+    subscriber.add(this.demand.onRequest(this.go));
+    this.go();
+  }
+
+  private readonly go = (): void => {
+    if (this.reading) return;
+    this.reading = true;
+    try {
+      this.read();
+    } finally {
+      this.reading = false;
+    }
+  };
+
+  private read(): void {
+    const { subscriber, demand, asked, held } = this;
+    while (held.size > 0 && demand.requested > 0 && !subscriber.closed) subscriber.next(held.shift());
+    if (subscriber.closed) return;
+    if (this.end === undefined) {
+      for (let coming = asked.size + held.size; coming < this.readAhead && coming < demand.requested; coming++) this.ask();
+    } else if (held.size === 0) {
+      if (this.end === 'complete') subscriber.complete();
+      else subscriber.error(this.end.error);
+    }
+  }
+
+  private ask(): void {
+    let result: Promise<IteratorResult<T>>;
+    try {
+      result = this.iterator.next();
+      if (!(result instanceof Promise)) result = Promise.resolve(result);
+    } catch (error) {
+      result = Promise.reject(error);
+    }
+    this.asked.push(result);
+    if (this.asked.size === 1) this.await(result);
+    else result.catch(() => undefined); // looked at when its turn comes
+  }
+
+  /** Only the oldest promise is waited for, so an iterator that answers out of turn changes no order. */
+  private await(result: Promise<IteratorResult<T>>): void {
+    result.then(this.onResult, this.onFailure);
+  }
+
+  private readonly onResult = (result: IteratorResult<T>): void => {
+    this.asked.shift();
+    if (result.done) this.end ??= 'complete';
+    else if (this.end === undefined) this.held.push(result.value);
+    this.answered();
+  };
+
+  private readonly onFailure = (error: unknown): void => {
+    this.asked.shift();
+    this.end ??= { error };
+    this.answered();
+  };
+
+  private answered(): void {
+    if (this.asked.size > 0) this.await(this.asked.at(0));
+    this.go();
+  }
+}
+
+/** A stream's reader as an iterator: `for await` is not in every browser, and its lock is given back on `cancel`. */
+function streamIterator<T>(stream: ReadableStream<T>): AsyncIterator<T> {
+  let reader: ReadableStreamDefaultReader<T>;
+  try {
+    reader = stream.getReader();
+  } catch (cause) {
+    throw new SourceError('The ReadableStream is locked: something else reads it', cause);
+  }
+  return {
+    next: () => reader.read() as Promise<IteratorResult<T>>,
+    return: async () => {
+      await reader.cancel();
+      reader.releaseLock();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+/** Lets an input go; what that throws is reported, for there is no stream left to carry it. */
+function letGo(close: () => unknown): void {
+  const report = (cause: unknown): void =>
+    reportUnhandled(new SourceError('The source threw while it was let go', cause));
+  try {
+    const closing = close();
+    if (closing instanceof Promise) closing.catch(report);
+  } catch (error) {
+    report(error);
+  }
+}

@@ -1,0 +1,355 @@
+/** The base of every stage: what all operators with a demand of their own share. */
+import { asyncScheduler, Subscriber, type SchedulerLike, type Subscription, type Unsubscribable } from 'rxjs';
+import { checkFunction, expected } from '../options.js';
+import { DEMAND, demandOf, Listeners, type Demand } from './demand.js';
+import { reportUnhandled } from './unhandled.js';
+
+/**
+ * Why a value was dropped: `overflow` (it arrived and there was no room), `evicted` (it made room for another), `expired`
+ * (too old), `rate` (over the rate), `merged` (put into a held value by `merge`), `cancelled` (the stream ended first).
+ */
+export type DropReason = 'overflow' | 'evicted' | 'expired' | 'rate' | 'merged' | 'cancelled';
+
+/** A value that left a stage other than by its output. */
+export interface Drop {
+  /** The value. */
+  readonly value: unknown;
+  readonly reason: DropReason;
+  /** The name of the stage that dropped it. */
+  readonly stage: string;
+  /** How long the stage had held it, in milliseconds. */
+  readonly age: number;
+}
+
+/** What went through a stage so far. At every instant `in = out + dropped + held`. */
+export interface Ledger {
+  /** The name of the stage. */
+  readonly stage: string;
+  /** Values that arrived. */
+  readonly in: number;
+  /** Values that left by the output; a pool counts the values whose work and delivery is done, not results. */
+  readonly out: number;
+  /** Values that were dropped, for whatever reason. */
+  readonly dropped: number;
+  /** The same by reason; a reason that never occurred is absent. */
+  readonly reasons: Readonly<Partial<Record<DropReason, number>>>;
+  /** Values that are in the stage now. */
+  readonly held: number;
+}
+
+/** A stage at work, as a monitor sees it. */
+export interface MonitoredStage extends Demand {
+  readonly name: string;
+  /** Values in the stage now. */
+  readonly held: number;
+  /** What went through it so far. */
+  readonly ledger: Ledger;
+}
+
+/** Somebody who wants to see stages at work. */
+export interface StageMonitor {
+  /** Called once for each subscription, before its first value. */
+  add(stage: MonitoredStage): void;
+}
+
+/** The options that every stage takes. */
+export interface StageOptions {
+  /** What errors, drops and ledgers call the stage. Default: the operator's name. */
+  name?: string | undefined;
+  /** Called once for each value dropped, `merged` excepted (there the merge function has it). */
+  onDrop?: ((drop: Drop) => void) | undefined;
+  /** The clock and timer; pass a `TestScheduler` in tests. Default: `asyncScheduler`. */
+  scheduler?: SchedulerLike | undefined;
+  /** Is given the stage of each subscription, to read its ledger while it works. Default: nobody. */
+  monitor?: StageMonitor | undefined;
+}
+
+/** The names of those options, for `checkOptions`. */
+export const STAGE_OPTIONS: readonly ['name', 'onDrop', 'scheduler', 'monitor'] = [
+  'name',
+  'onDrop',
+  'scheduler',
+  'monitor',
+];
+
+/** Throws an `OptionError` unless the options every stage takes are right. */
+export function checkStageOptions(options: StageOptions): void {
+  const { name, onDrop, scheduler, monitor } = options;
+  if (name !== undefined && typeof name !== 'string') expected('name', 'a string', name);
+  if (onDrop !== undefined) checkFunction('onDrop', onDrop);
+  if (scheduler !== undefined && typeof scheduler?.now !== 'function') expected('scheduler', 'a SchedulerLike', scheduler);
+  if (monitor !== undefined && typeof monitor?.add !== 'function') expected('monitor', 'a StageMonitor', monitor);
+}
+
+/**
+ * The base class of an operator that limits: a subscriber of `In` whose demand sources upstream find with `demandOf`,
+ * and which gives `Out` to `this.out` only while `this.downstream.requested > 0`.
+ *
+ * A subclass says what it can take (`requested`), what it has (`held`), how it takes a value (`accept`), how it moves on
+ * what can be moved (`work`), and gives up what it holds (`clear`). The base does the rest: demand and wake-ups, one
+ * loop at a time (re-entrant calls return at once and the outer loop goes on, so the stack stays flat and order is
+ * kept), the ledger, draining before the end, one timer, and teardown.
+ *
+ * States: *open* (upstream may send) → *ending* (completion or an error is noted; what is held is still delivered) →
+ * *released* (the output ended or was unsubscribed; nothing is held, no timer runs).
+ *
+ * ```ts
+ * import { Observable, type MonoTypeOperatorFunction } from 'rxjs';
+ * import { pull, Stage } from 'sluice';
+ *
+ * // Holds one value and lets it go when the next arrives.
+ * class Lag<T> extends Stage<T> {
+ *   private values: T[] = [];
+ *   get requested() { return 2 - this.values.length; }
+ *   get held() { return this.values.length; }
+ *   protected accept(value: T) { this.values.push(value); this.run(); }
+ *   protected work() {
+ *     while (this.values.length > (this.ending ? 0 : 1) && this.downstream.requested > 0) this.emit(this.values.shift()!);
+ *   }
+ *   protected clear() { for (const value of this.values.splice(0)) this.drop(value, 'cancelled'); }
+ * }
+ * const lag = <T>(): MonoTypeOperatorFunction<T> => (source) =>
+ *   new Observable((subscriber) => void source.subscribe(new Lag<T>(subscriber, { name: 'lag' })));
+ *
+ * pull(['a', 'b', 'c']).pipe(lag()).subscribe((value) => console.log(value));
+ * // => a
+ * // => b
+ * // => c
+ * ```
+ */
+export abstract class Stage<In, Out = In> extends Subscriber<In> implements MonitoredStage {
+  readonly name: string;
+  /** What the stage after this one can take. */
+  protected readonly downstream: Demand;
+  protected readonly scheduler: SchedulerLike;
+
+  private readonly onDrop: ((drop: Drop) => void) | undefined;
+  private readonly listeners = new Listeners();
+  private arrived = 0;
+  private delivered = 0;
+  private readonly reasons: Partial<Record<DropReason, number>> = {};
+  /** False once `requested` was 0: sources may be asleep and are to be woken when it rises. */
+  private awake = false;
+  private working = false;
+  private emitting = false;
+  /** `run` was called while it could not run. */
+  private again = false;
+  private end: { readonly error: unknown } | 'complete' | undefined;
+  private timer: Subscription | undefined;
+  private timerAt = Infinity;
+  private gone = false;
+
+  /**
+   * @param out what the function given to `new Observable` was called with
+   * @param options the stage options, checked
+   */
+  constructor(
+    protected readonly out: Subscriber<Out>,
+    options: StageOptions & { readonly name: string },
+  ) {
+    super();
+    this.name = options.name;
+    this.onDrop = options.onDrop;
+    this.scheduler = options.scheduler ?? asyncScheduler;
+    this.downstream = demandOf(out);
+    out.add(this);
+    out.add(this.downstream.onRequest(() => this.run()));
+    out.add(() => this.release());
+    options.monitor?.add(this);
+  }
+
+
+  /** Values this stage can take now; 0 once it is ending. */
+  abstract get requested(): number;
+  /** Values in the stage, for the ledger. */
+  abstract get held(): number;
+  /** Takes `value` that has just arrived, whether or not it was asked for; calls `run` if it may be moved on now. */
+  protected abstract accept(value: In): void;
+  /** Emits and starts what can be, until nothing more can. */
+  protected abstract work(): void;
+  /** Drops all that is held as `cancelled`. */
+  protected abstract clear(): void;
+
+  /**
+   * True when sources that sleep are to be woken: as soon as there is room. A stage that has work to go on with may let
+   * more room gather, so that a wake-up is for many values.
+   */
+  protected get wantsMore(): boolean {
+    return this.requested > 0;
+  }
+
+  onRequest(listener: () => void): Unsubscribable {
+    return this.listeners.add(listener);
+  }
+
+  get ledger(): Ledger {
+    const reasons = { ...this.reasons };
+    const dropped = Object.values(reasons).reduce((sum, count) => sum + count, 0);
+    return { stage: this.name, in: this.arrived, out: this.delivered, dropped, reasons, held: this.held };
+  }
+
+  /** True from the source's end, or `endWith`, on. */
+  protected get ending(): boolean {
+    return this.end !== undefined;
+  }
+
+  /** True once the output is closed. */
+  protected get released(): boolean {
+    return this.gone;
+  }
+
+  /** True when a value may be emitted straight away: there is room downstream, and no other value is on its way there. */
+  protected get clearAhead(): boolean {
+    return !this.emitting && this.downstream.requested > 0;
+  }
+
+  /** Counts a value as out and gives it downstream. */
+  protected emit(value: Out): void {
+    this.delivered++;
+    this.pass(value);
+  }
+
+  /** Gives a value downstream without counting it. What comes meanwhile is looked at afterwards. */
+  protected pass(value: Out): void {
+    this.emitting = true;
+    this.out.next(value); // does not throw: RxJS's subscribers catch, and report, what a consumer throws
+    this.emitting = false;
+    if (this.again && !this.working) this.run();
+  }
+
+  /** Counts `values` that arrived as out, where `pass` gave on what became of them. */
+  protected countOut(values: number): void {
+    this.delivered += values;
+  }
+
+  /** Counts and reports a value that leaves otherwise than by the output. */
+  protected drop(value: unknown, reason: DropReason, age = 0): void {
+    this.reasons[reason] = (this.reasons[reason] ?? 0) + 1;
+    if (this.onDrop === undefined || reason === 'merged') return;
+    try {
+      this.onDrop({ value, reason, stage: this.name, age });
+    } catch (error) {
+      if (!this.gone) throw error; // to the error channel
+      reportUnhandled(error);
+    }
+  }
+
+  /** Lets upstream go at once; what is held is delivered, then `error`. */
+  protected endWith(error: unknown): void {
+    this.end ??= { error };
+    this.unsubscribe();
+    this.run();
+  }
+
+  /** Drops what is held and passes `error` on at once. */
+  protected fail(error: unknown): void {
+    if (this.gone) return;
+    this.end = { error };
+    this.unsubscribe();
+    this.release();
+    this.out.error(error);
+  }
+
+  /** When a value arrived, for its age; the clock is read only if somebody wants to know. */
+  protected arrivalTime(): number {
+    return this.onDrop === undefined ? 0 : this.scheduler.now();
+  }
+
+  /** The age of a value that arrived at `time`. */
+  protected ageSince(time: number): number {
+    return this.onDrop === undefined ? 0 : Math.max(0, this.scheduler.now() - time);
+  }
+
+  /** Calls `work` at time `at` of the scheduler's clock, or earlier; the last call counts, `Infinity` is never. */
+  protected workAt(at: number): void {
+    if (at === this.timerAt) return;
+    this.timer?.unsubscribe();
+    this.timerAt = at;
+    this.timer = at === Infinity ? undefined : this.scheduler.schedule(this.onTimer, Math.max(0, at - this.scheduler.now()));
+  }
+
+  /**
+   * Moves on what can be moved, ends if it is time to, and wakes sources if there is room again. Call it after every change;
+   * while something is being moved or emitted it returns at once, and what changed is looked at right after.
+   */
+  protected run(): void {
+    if (this.working || this.emitting || this.gone) {
+      this.again = true;
+      return;
+    }
+    this.working = true;
+    try {
+      do {
+        this.again = false;
+        this.work();
+      } while (this.again);
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      this.working = false;
+    }
+    if (this.end !== undefined) {
+      if (this.held === 0) this.finish(this.end);
+    } else if (this.awake) {
+      this.awake = this.requested > 0;
+    } else if (this.wantsMore) {
+      this.awake = true;
+      this.listeners.wake(this);
+    }
+  }
+
+  protected override _next(value: In): void {
+    this.arrived++;
+    try {
+      this.accept(value);
+    } catch (error) {
+      this.fail(error);
+    }
+    if (this.awake && this.requested <= 0) this.awake = false;
+  }
+
+  protected override _error(error: unknown): void {
+    this.end ??= { error };
+    try {
+      this.run();
+    } finally {
+      this.unsubscribe();
+    }
+  }
+
+  protected override _complete(): void {
+    this.end ??= 'complete';
+    try {
+      this.run();
+    } finally {
+      this.unsubscribe();
+    }
+  }
+
+  private readonly onTimer = (): void => {
+    this.timer = undefined;
+    this.timerAt = Infinity;
+    this.run();
+  };
+
+  private finish(end: { readonly error: unknown } | 'complete'): void {
+    if (this.gone) return;
+    this.release();
+    if (end === 'complete') this.out.complete();
+    else this.out.error(end.error);
+  }
+
+  private release(): void {
+    if (this.gone) return;
+    this.gone = true;
+    this.workAt(Infinity);
+    this.clear();
+  }
+}
+
+/** Every stage is its own demand. On the prototype: one lookup for whoever walks the chain, nothing for each instance. */
+Object.defineProperty(Stage.prototype, DEMAND, {
+  get(this: Demand) {
+    return this;
+  },
+});

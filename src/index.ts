@@ -1,0 +1,19 @@
+/** Flow control for RxJS. Runs in browsers: no Node API here, and no store. */
+export { demandOf, type Demand } from './flow/demand.js';
+export {
+  Stage,
+  type Drop,
+  type DropReason,
+  type Ledger,
+  type MonitoredStage,
+  type StageMonitor,
+  type StageOptions,
+} from './flow/stage.js';
+export { boundedBuffer, type BoundedBufferOptions, type Overflow } from './flow/operators/boundedBuffer.js';
+export { pool, type PoolOptions, type Worker, type WorkerContext } from './flow/operators/pool.js';
+export { boundedQueue, type BoundedQueue, type BoundedQueueOptions, type Offer } from './flow/sources/boundedQueue.js';
+export { pull, type PullInput, type PullOptions } from './flow/sources/pull.js';
+export { Sink, type SinkObserver } from './flow/sinks/sink.js';
+export { toAsyncIterable, type ToAsyncIterableOptions } from './flow/sinks/toAsyncIterable.js';
+export { toReadableStream, type ToReadableStreamOptions } from './flow/sinks/toReadableStream.js';
+export * from './errors.js';

@@ -18,12 +18,12 @@ export interface Demand {
   onRequest(listener: () => void): Unsubscribable;
 }
 
-/** What a stage is found by; shared by every copy of the package, so that two copies work in one pipeline. */
-export const DEMAND: unique symbol = Symbol.for('sluice.demand');
+/** What a stage is found by; the same in every copy of the package, so that two copies work in one pipeline. */
+const DEMAND: unique symbol = Symbol.for('sluice.demand');
 
 /** Something on the chain of subscribers: a stage carries a demand, RxJS's own subscribers a destination. */
 interface Link {
-  readonly [DEMAND]?: Demand;
+  [DEMAND]?: Demand;
   readonly destination?: Link | null;
 }
 
@@ -71,6 +71,11 @@ export function demandOf(subscriber: Subscriber<never>): Demand {
     link = link.destination;
   }
   return UNBOUNDED;
+}
+
+/** Makes `subscriber` the end of the chain that `demandOf` walks: what sources before it find is `subscriber` itself. */
+export function carryDemand(subscriber: Subscriber<never> & Demand): void {
+  (subscriber as unknown as Link)[DEMAND] = subscriber;
 }
 
 /** Nobody limits. */

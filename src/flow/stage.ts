@@ -1,7 +1,7 @@
 /** The base of every stage: what all operators with a demand of their own share. */
 import { asyncScheduler, Subscriber, type SchedulerLike, type Subscription, type Unsubscribable } from 'rxjs';
 import { checkFunction, expected } from '../options.js';
-import { DEMAND, demandOf, Listeners, type Demand } from './demand.js';
+import { carryDemand, demandOf, Listeners, type Demand } from './demand.js';
 import { reportUnhandled } from './unhandled.js';
 
 /**
@@ -77,7 +77,8 @@ export function checkStageOptions(options: StageOptions): void {
   const { name, onDrop, scheduler, monitor } = options;
   if (name !== undefined && typeof name !== 'string') expected('name', 'a string', name);
   if (onDrop !== undefined) checkFunction('onDrop', onDrop);
-  if (scheduler !== undefined && typeof scheduler?.now !== 'function') expected('scheduler', 'a SchedulerLike', scheduler);
+  if (scheduler !== undefined && typeof scheduler?.now !== 'function')
+    expected('scheduler', 'a SchedulerLike', scheduler);
   if (monitor !== undefined && typeof monitor?.add !== 'function') expected('monitor', 'a StageMonitor', monitor);
 }
 
@@ -151,13 +152,13 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
     this.name = options.name;
     this.onDrop = options.onDrop;
     this.scheduler = options.scheduler ?? asyncScheduler;
+    carryDemand(this);
     this.downstream = demandOf(out);
     out.add(this);
     out.add(this.downstream.onRequest(() => this.run()));
     out.add(() => this.release());
     options.monitor?.add(this);
   }
-
 
   /** Values this stage can take now; 0 once it is ending. */
   abstract get requested(): number;
@@ -265,7 +266,8 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
     if (at === this.timerAt) return;
     this.timer?.unsubscribe();
     this.timerAt = at;
-    this.timer = at === Infinity ? undefined : this.scheduler.schedule(this.onTimer, Math.max(0, at - this.scheduler.now()));
+    this.timer =
+      at === Infinity ? undefined : this.scheduler.schedule(this.onTimer, Math.max(0, at - this.scheduler.now()));
   }
 
   /**
@@ -346,10 +348,3 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
     this.clear();
   }
 }
-
-/** Every stage is its own demand. On the prototype: one lookup for whoever walks the chain, nothing for each instance. */
-Object.defineProperty(Stage.prototype, DEMAND, {
-  get(this: Demand) {
-    return this;
-  },
-});

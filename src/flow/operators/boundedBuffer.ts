@@ -128,7 +128,11 @@ class BufferStage<T> extends Stage<T> {
     if (overflow === 'error') {
       this.drop(value, 'overflow');
       this.endWith(
-        new OverflowError(this.name, this.options.capacity, 'make it pause (see demandOf) or name an `overflow` policy'),
+        new OverflowError(
+          this.name,
+          this.options.capacity,
+          'make it pause (see demandOf) or name an `overflow` policy',
+        ),
       );
     } else if (overflow === 'drop-newest') {
       this.drop(value, 'overflow');

@@ -13,7 +13,7 @@ import { CompletionOrder, SourceOrder, type Entry, type ResultOrder } from '../.
 import { RingBuffer } from '../../core/ringBuffer.js';
 import { OverflowError, ReturnError, WorkerTimeoutError } from '../../errors.js';
 import { checkCount, checkDuration, checkFunction, checkOptions, expected, shown } from '../../options.js';
-import { DEMAND, Listeners, UNBOUNDED, type Demand } from '../demand.js';
+import { carryDemand, Listeners, UNBOUNDED, type Demand } from '../demand.js';
 import { pull } from '../sources/pull.js';
 import { checkStageOptions, Stage, STAGE_OPTIONS, type StageOptions } from '../stage.js';
 
@@ -102,7 +102,8 @@ export function pool<T, O extends ObservableInput<unknown>>(
   const settings = { ...options, name: options.name ?? 'pool', concurrency, order, waiting, window };
   return (source) =>
     new Observable<ObservedValueOf<O>>(
-      (subscriber) => void source.subscribe(new PoolStage<T, ObservedValueOf<O>>(subscriber, worker as never, settings)),
+      (subscriber) =>
+        void source.subscribe(new PoolStage<T, ObservedValueOf<O>>(subscriber, worker as never, settings)),
     );
 }
 
@@ -218,7 +219,7 @@ class PoolStage<T, R> extends Stage<T, R> {
 
   protected work(): void {
     const { results, lanes, queue } = this;
-    for (let innersAsked = false; ; ) {
+    for (let innersAsked = false; ;) {
       if (results.ready && this.downstream.requested > 0) {
         const result = results.take();
         this.countOut(results.outByTake);
@@ -286,7 +287,11 @@ class PoolStage<T, R> extends Stage<T, R> {
     try {
       return from(result as ObservableInput<R>);
     } catch {
-      throw new ReturnError(this.name, result, `the worker returned ${shown(result)}, expected a Promise or Observable`);
+      throw new ReturnError(
+        this.name,
+        result,
+        `the worker returned ${shown(result)}, expected a Promise or Observable`,
+      );
     }
   }
 
@@ -395,10 +400,7 @@ class Inner<T, R> extends Subscriber<R> implements Demand {
     private readonly call: Call<T, R>,
   ) {
     super();
-  }
-
-  get [DEMAND](): Demand {
-    return this;
+    carryDemand(this);
   }
 
   get requested(): number {

@@ -1,7 +1,7 @@
 /** The end of a pipeline that asks for each value. */
 import { Subscriber, type Observable, type Observer, type Unsubscribable } from 'rxjs';
 import { OverflowError } from '../../errors.js';
-import { DEMAND, Listeners, type Demand } from '../demand.js';
+import { carryDemand, Listeners, type Demand } from '../demand.js';
 
 /** What a sink does with what it gets. */
 export type SinkObserver<T> = Observer<T>;
@@ -37,6 +37,7 @@ export class Sink<T> extends Subscriber<T> implements Demand {
   /** @param observer gets at most as many values as were requested; `error` and `complete` need no request */
   constructor(private readonly observer: SinkObserver<T>) {
     super();
+    carryDemand(this);
   }
 
   /** Subscribes a new sink to `source`. */
@@ -44,10 +45,6 @@ export class Sink<T> extends Subscriber<T> implements Demand {
     const sink = new Sink(observer);
     source.subscribe(sink);
     return sink;
-  }
-
-  get [DEMAND](): Demand {
-    return this;
   }
 
   /** Values asked for that have not come. */

@@ -170,7 +170,8 @@ class AsyncReader<T> {
     while (held.size > 0 && demand.requested > 0 && !subscriber.closed) subscriber.next(held.shift());
     if (subscriber.closed) return;
     if (this.end === undefined) {
-      for (let coming = asked.size + held.size; coming < this.readAhead && coming < demand.requested; coming++) this.ask();
+      for (let coming = asked.size + held.size; coming < this.readAhead && coming < demand.requested; coming++)
+        this.ask();
     } else if (held.size === 0) {
       if (this.end === 'complete') subscriber.complete();
       else subscriber.error(this.end.error);

@@ -1,0 +1,77 @@
+/** A pipeline as a web stream. */
+import type { Observable } from 'rxjs';
+import { checkCount, checkOptions } from '../../options.js';
+import { boundedBuffer, checkOverflow, type Overflow } from '../operators/boundedBuffer.js';
+import { Sink } from './sink.js';
+
+/** Options of `toReadableStream`. */
+export interface ToReadableStreamOptions<T> {
+  /** Values held at most between the pipeline and the stream. An integer of at least 1, or `Infinity`. Default: 16. */
+  capacity?: number | undefined;
+  /** What happens when a source that ignores demand overruns that. Default: `'error'`. */
+  overflow?: Overflow<T> | undefined;
+  /** The stream's own queuing strategy: its `highWaterMark` is read ahead as well. Default: one value. */
+  strategy?: QueuingStrategy<T> | undefined;
+}
+
+/**
+ * Makes a web `ReadableStream` of `source`, which is read only as fast as the stream is: `Response` bodies, `pipeTo`, workers.
+ *
+ * Use it to hand a pipeline to something that reads web streams. For Node streams use `toReadable` of `sluice/node`.
+ *
+ * `source` is subscribed when the stream first asks; `cancel` unsubscribes it. Order: as they come. Loss: none, unless `overflow` names
+ * one; what is held on `cancel` is dropped. An error of the source errors the stream after the values before it were taken
+ * from the pipeline; a stream then discards those still in its own queue.
+ *
+ * ```ts
+ * import { pull, toReadableStream } from 'sluice';
+ *
+ * const stream = toReadableStream(pull(['a', 'b']));
+ * const reader = stream.getReader();
+ * console.log((await reader.read()).value); // => a
+ * console.log((await reader.read()).value); // => b
+ * console.log((await reader.read()).done); // => true
+ * ```
+ *
+ * @throws OptionError at the call when an option is wrong
+ */
+export function toReadableStream<T>(
+  source: Observable<T>,
+  options: ToReadableStreamOptions<T> = {},
+): ReadableStream<T> {
+  checkOptions('toReadableStream', options, ['capacity', 'overflow', 'strategy']);
+  const { capacity = 16, overflow, strategy } = options;
+  checkCount('capacity', capacity);
+  checkOverflow(overflow);
+  let sink: Sink<T> | undefined;
+  let answered = (): void => undefined;
+  return new ReadableStream<T>(
+    {
+      pull: (controller) => {
+        // One value for each pull: the stream pulls again when it has been enqueued and there is still room.
+        return new Promise<void>((resolve) => {
+          answered = resolve;
+          if (sink !== undefined) return sink.request(1);
+          sink = new Sink<T>({
+            next: (value) => {
+              controller.enqueue(value);
+              answered();
+            },
+            error: (error) => {
+              controller.error(error);
+              answered();
+            },
+            complete: () => {
+              controller.close();
+              answered();
+            },
+          });
+          sink.request(1);
+          source.pipe(boundedBuffer({ capacity, overflow, name: 'toReadableStream' })).subscribe(sink);
+        });
+      },
+      cancel: () => sink?.unsubscribe(),
+    },
+    strategy,
+  );
+}

@@ -1,0 +1,234 @@
+/** A queue with a bound between plain code and a pipeline. */
+import { Observable, type Subscriber } from 'rxjs';
+import { RingBuffer } from '../../core/ringBuffer.js';
+import { QueueClosedError } from '../../errors.js';
+import { checkCount, checkOptions, expected } from '../../options.js';
+import { demandOf, type Demand } from '../demand.js';
+import type { Ledger } from '../stage.js';
+
+/** The answer to `offer`: taken; no room now; or closed for good. */
+export type Offer = 'accepted' | 'full' | 'closed';
+
+/** Options of `boundedQueue`. */
+export interface BoundedQueueOptions {
+  /** Values held at most. An integer of at least 1, or `Infinity`. Required. */
+  capacity: number;
+  /** What errors and the ledger call the queue. Default: `'boundedQueue'`. */
+  name?: string | undefined;
+}
+
+/**
+ * A queue with a bound that plain code fills and a pipeline empties.
+ *
+ * Use it where values come from callbacks and handlers (HTTP requests, sockets): `offer` answers at once whether there is room,
+ * so the caller can refuse (429); `send` waits for room, so the caller is slowed. Not for iterables and streams: `pull` reads those
+ * without a queue.
+ *
+ * Order: as accepted; waiting senders are served first come, first served, before any later `offer`. Loss: none; accepted values
+ * stay until a subscriber takes them. Several subscribers compete: each value goes to one of them, in turn among those with room.
+ * After `complete` or `error`, what was accepted is still delivered, then the subscribers end, later ones too.
+ *
+ * ```ts
+ * import { boundedQueue, pool } from 'sluice';
+ *
+ * const orders = boundedQueue<string>({ capacity: 2 });
+ * console.log(orders.offer('a'), orders.offer('b'), orders.offer('c')); // => accepted accepted full
+ *
+ * orders.pipe(pool(async (order) => `mailed ${order}`, { concurrency: 1 })).subscribe({
+ *   next: (mail) => console.log(mail),
+ *   complete: () => console.log('done'),
+ * });
+ * await orders.send('d');
+ * orders.complete();
+ * console.log(orders.offer('e'));
+ * // => closed
+ * // => mailed a
+ * // => mailed b
+ * // => mailed d
+ * // => done
+ * ```
+ *
+ * @throws OptionError at the call when an option is wrong
+ */
+export function boundedQueue<T>(options: BoundedQueueOptions): BoundedQueue<T> {
+  checkOptions('boundedQueue', options, ['capacity', 'name']);
+  checkCount('capacity', options.capacity);
+  const { name = 'boundedQueue' } = options;
+  if (typeof name !== 'string') expected('name', 'a string', name);
+  return new BoundedQueue(options.capacity, name);
+}
+
+/**
+ * What `boundedQueue` returns. States: *open* → *closing* (`complete` or `error` was called; what was accepted is still
+ * delivered) → *ended* (all subscribers have been told).
+ */
+export class BoundedQueue<T> extends Observable<T> {
+  private readonly values = new RingBuffer<T>();
+  /** In the order in which they came; one that is aborted leaves from the middle. */
+  private readonly senders = new Set<Sender<T>>();
+  private readonly consumers: Consumer<T>[] = [];
+  private turn = 0;
+  private draining = false;
+  private end: { readonly error: unknown } | 'complete' | undefined;
+  private arrived = 0;
+  private delivered = 0;
+
+  /** Use `boundedQueue`, which checks its options. */
+  constructor(
+    readonly capacity: number,
+    readonly name: string,
+  ) {
+    super((subscriber) => this.attach(subscriber));
+  }
+
+  /** Values held. */
+  get size(): number {
+    return this.values.size;
+  }
+
+  /** Callers of `send` that wait for room. */
+  get waiting(): number {
+    return this.senders.size;
+  }
+
+  /** True from `complete` or `error` on. */
+  get closed(): boolean {
+    return this.end !== undefined;
+  }
+
+  /** What went through so far: `in` counts what was accepted. */
+  get ledger(): Ledger {
+    return { stage: this.name, in: this.arrived, out: this.delivered, dropped: 0, reasons: {}, held: this.size };
+  }
+
+  /** Hands `value` over if there is room: answers at once, and never throws. */
+  offer(value: T): Offer {
+    if (this.closed) return 'closed';
+    if (this.values.size >= this.capacity) return 'full';
+    this.take(value);
+    this.drain();
+    return 'accepted';
+  }
+
+  /**
+   * Hands `value` over as soon as there is room, and resolves then.
+   *
+   * @param options.signal gives up waiting: the promise rejects with the signal's reason, and the value was not accepted
+   * @throws QueueClosedError when the queue is closed, or is while it waits
+   */
+  send(value: T, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    const { signal } = options;
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason as Error);
+      if (this.closed) return reject(this.closedError());
+      if (this.values.size < this.capacity) {
+        this.take(value);
+        resolve();
+        return this.drain();
+      }
+      const sender: Sender<T> = {
+        value,
+        settle: (error) => {
+          this.senders.delete(sender);
+          signal?.removeEventListener('abort', abort);
+          if (error === undefined) resolve();
+          else reject(error as Error);
+        },
+      };
+      const abort = (): void => sender.settle(signal?.reason);
+      signal?.addEventListener('abort', abort);
+      this.senders.add(sender);
+    });
+  }
+
+  /** Closes the queue: waiting senders are refused, what was accepted is delivered, then subscribers complete. */
+  complete(): void {
+    this.close('complete');
+  }
+
+  /** Closes the queue like `complete`, but subscribers get `error` after the last value. */
+  error(error: unknown): void {
+    this.close({ error });
+  }
+
+  private close(end: { readonly error: unknown } | 'complete'): void {
+    if (this.closed) return;
+    this.end = end;
+    for (const sender of this.senders) sender.settle(this.closedError());
+    this.drain();
+  }
+
+  private closedError(): QueueClosedError {
+    return new QueueClosedError(this.name, typeof this.end === 'object' ? this.end.error : undefined);
+  }
+
+  private take(value: T): void {
+    this.arrived++;
+    this.values.push(value);
+  }
+
+  private attach(subscriber: Subscriber<T>): void {
+    const demand = demandOf(subscriber);
+    const consumer = { subscriber, demand };
+    this.consumers.push(consumer);
+    subscriber.add(() => this.detach(consumer));
+    subscriber.add(demand.onRequest(() => this.drain()));
+    this.drain();
+  }
+
+  private detach(consumer: Consumer<T>): void {
+    const index = this.consumers.indexOf(consumer);
+    this.consumers.splice(index, 1);
+    if (index < this.turn) this.turn--;
+  }
+
+  private drain(): void {
+    if (this.draining) return;
+    this.draining = true;
+    try {
+      while (this.values.size > 0) {
+        const consumer = this.nextWithRoom();
+        if (consumer === undefined) return;
+        const value = this.values.shift();
+        this.delivered++;
+        this.admit(); // before the value is out: the place that became free is the first sender's, whatever happens meanwhile
+        consumer.subscriber.next(value);
+      }
+      if (this.end === undefined) return;
+      for (const { subscriber } of [...this.consumers]) {
+        if (this.end === 'complete') subscriber.complete();
+        else subscriber.error(this.end.error);
+      }
+    } finally {
+      this.draining = false;
+    }
+  }
+
+  private admit(): void {
+    for (const sender of this.senders) {
+      if (this.values.size >= this.capacity) return;
+      this.take(sender.value);
+      sender.settle(undefined);
+    }
+  }
+
+  private nextWithRoom(): Consumer<T> | undefined {
+    for (let i = 0; i < this.consumers.length; i++) {
+      if (this.turn >= this.consumers.length) this.turn = 0;
+      const consumer = this.consumers[this.turn++]!;
+      if (consumer.demand.requested > 0) return consumer;
+    }
+    return undefined;
+  }
+}
+
+interface Consumer<T> {
+  readonly subscriber: Subscriber<T>;
+  readonly demand: Demand;
+}
+
+interface Sender<T> {
+  readonly value: T;
+  /** Ends the wait: accepted, or refused with `error`. */
+  readonly settle: (error: unknown) => void;
+}

@@ -1,0 +1,64 @@
+/** A Node Readable as a source that is read by demand. */
+import type { Readable } from 'node:stream';
+import { Observable } from 'rxjs';
+import { demandOf, SourceError } from '../index.js';
+import { expected } from '../options.js';
+
+/**
+ * Reads a Node `Readable`, of objects or of bytes, only as fast as the pipeline downstream takes values.
+ *
+ * Use it in the place of `from(readable)`, which reads everything at once. Without a stage downstream that limits, it does that too.
+ *
+ * A stream can be read once, so subscribe once. Order: as read; in byte mode a value is what the stream has buffered. Loss: none.
+ * Unsubscribing destroys the stream; so does an early end downstream. Errors of the stream are passed on after what it had
+ * given before.
+ *
+ * ```ts
+ * import { Readable } from 'node:stream';
+ * import { pool } from 'sluice';
+ * import { fromReadable } from 'sluice/node';
+ *
+ * fromReadable<string>(Readable.from(['a', 'b', 'c']))
+ *   .pipe(pool(async (line) => line.toUpperCase(), { concurrency: 1 }))
+ *   .subscribe((line) => console.log(line));
+ * // => A
+ * // => B
+ * // => C
+ * ```
+ *
+ * @returns an Observable that honours demand
+ * @throws OptionError at the call when `readable` is no Readable
+ * @throws SourceError in the stream when `readable` was destroyed before its end
+ */
+export function fromReadable<T = Buffer>(readable: Readable): Observable<T> {
+  if (typeof (readable as Partial<Readable> | null)?.read !== 'function')
+    expected('readable', 'a Node Readable', readable);
+  return new Observable<T>((subscriber) => {
+    const demand = demandOf(subscriber);
+    let reading = false;
+    const read = (): void => {
+      if (reading) return;
+      reading = true;
+      while (demand.requested > 0 && !subscriber.closed) {
+        const chunk = readable.read() as T | null;
+        if (chunk === null) break;
+        subscriber.next(chunk);
+      }
+      reading = false;
+    };
+    const end = (): void => subscriber.complete();
+    const error = (reason: unknown): void => subscriber.error(reason);
+    const close = (): void => {
+      if (readable.readableEnded) end();
+      else error(readable.errored ?? new SourceError('The Readable was destroyed before its end'));
+    };
+    subscriber.add(demand.onRequest(read));
+    subscriber.add(() => {
+      readable.off('readable', read).off('end', end).off('error', error).off('close', close);
+      if (!readable.destroyed && !readable.readableEnded) readable.on('error', () => undefined).destroy();
+    });
+    if (readable.destroyed || readable.readableEnded) return close();
+    readable.on('readable', read).on('end', end).on('error', error).on('close', close);
+    read();
+  });
+}

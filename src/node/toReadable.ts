@@ -1,0 +1,70 @@
+/** A pipeline as a Node Readable. */
+import { Readable, type ReadableOptions } from 'node:stream';
+import type { Observable } from 'rxjs';
+import { boundedBuffer, Sink, type Overflow } from '../index.js';
+import { checkCount, checkOptions } from '../options.js';
+import { checkOverflow } from '../flow/operators/boundedBuffer.js';
+
+/** Options of `toReadable`. */
+export interface ToReadableOptions<T> {
+  /** Values held at most between the pipeline and the Readable. An integer of at least 1, or `Infinity`. Default: 16. */
+  capacity?: number | undefined;
+  /** What happens when a source that ignores demand overruns that. Default: `'error'`. */
+  overflow?: Overflow<T> | undefined;
+  /** False for a stream of bytes and strings. Default: true. */
+  objectMode?: boolean | undefined;
+  /** The Readable's own buffer, in objects or bytes. Default: Node's. */
+  highWaterMark?: number | undefined;
+}
+
+/**
+ * Makes a Node `Readable` of `source`, which is read only as fast as the stream is: for `pipeline`, HTTP responses, compression.
+ *
+ * Use it to hand a pipeline to something that reads Node streams; to write to a Writable, `writeTo` is shorter.
+ *
+ * `source` is subscribed at the first read; destroying the stream unsubscribes it. Order: as they come. Loss: none, unless `overflow`
+ * names one. An error of the source destroys the stream with it. In object mode `null` would end a Readable, so a `null` value
+ * is an error.
+ *
+ * ```ts
+ * import { pull } from 'sluice';
+ * import { toReadable } from 'sluice/node';
+ *
+ * for await (const value of toReadable(pull([1, 2]))) console.log(value);
+ * // => 1
+ * // => 2
+ * ```
+ *
+ * @throws OptionError at the call when an option is wrong
+ */
+export function toReadable<T>(source: Observable<T>, options: ToReadableOptions<T> = {}): Readable {
+  checkOptions('toReadable', options, ['capacity', 'overflow', 'objectMode', 'highWaterMark']);
+  const { capacity = 16, overflow, objectMode = true, highWaterMark } = options;
+  checkCount('capacity', capacity);
+  checkOverflow(overflow);
+  const readableOptions: ReadableOptions = highWaterMark === undefined ? { objectMode } : { objectMode, highWaterMark };
+  let sink: Sink<T> | undefined;
+  // Node may call `read` again before the value asked for has come.
+  const ask = (asked: Sink<T>): void => (asked.requested > 0 ? undefined : asked.request(1));
+  const readable = new Readable({
+    ...readableOptions,
+    read() {
+      if (sink !== undefined) return ask(sink);
+      sink = new Sink<T>({
+        next: (value) => {
+          if (value === null) readable.destroy(new TypeError('A Readable can not carry null'));
+          else if (readable.push(value)) ask(sink!);
+        },
+        error: (error) => readable.destroy(error as Error),
+        complete: () => readable.push(null),
+      });
+      sink.request(1);
+      source.pipe(boundedBuffer({ capacity, overflow, name: 'toReadable' })).subscribe(sink);
+    },
+    destroy(error, done) {
+      sink?.unsubscribe();
+      done(error);
+    },
+  });
+  return readable;
+}

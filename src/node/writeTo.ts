@@ -1,0 +1,90 @@
+/** A pipeline that ends in a Node Writable. */
+import type { Writable } from 'node:stream';
+import type { Observable } from 'rxjs';
+import { boundedBuffer, Sink, SourceError, type Overflow } from '../index.js';
+import { checkCount, checkOptions, expected } from '../options.js';
+import { checkOverflow } from '../flow/operators/boundedBuffer.js';
+
+/** Options of `writeTo`. */
+export interface WriteToOptions<T> {
+  /** Values held at most while the Writable is full. An integer of at least 1, or `Infinity`. Default: 16. */
+  capacity?: number | undefined;
+  /** What happens when a source that ignores demand overruns that. Default: `'error'`. */
+  overflow?: Overflow<T> | undefined;
+  /** Aborting unsubscribes the source and destroys the Writable; the promise rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Writes each value to a Node `Writable`, and waits for its drain whenever `write` says that it is full.
+ *
+ * Use it to end a pipeline in a file, a socket or a response: the source is read only as fast as the Writable takes.
+ *
+ * Each value is written once, in order. On completion of the source the Writable is ended, and the promise resolves when it has
+ * finished. An error of the source destroys the Writable with it and rejects; an error or early close of the Writable
+ * unsubscribes the source and rejects.
+ *
+ * ```ts
+ * import { PassThrough } from 'node:stream';
+ * import { pull } from 'sluice';
+ * import { writeTo } from 'sluice/node';
+ *
+ * const file = new PassThrough();
+ * file.setEncoding('utf8').on('data', (text) => console.log(text));
+ * await pull(['a', 'b']).pipe(writeTo(file));
+ * console.log(file.writableFinished);
+ * // => a
+ * // => b
+ * // => true
+ * ```
+ *
+ * @returns a function from the source to a promise, to end a `pipe` with
+ * @throws OptionError at the call when an option is wrong
+ * @throws OverflowError by rejection, when the source ignores demand and `overflow` is `'error'`
+ * @throws SourceError by rejection, when the Writable was closed before its end
+ */
+export function writeTo<T>(
+  writable: Writable,
+  options: WriteToOptions<T> = {},
+): (source: Observable<T>) => Promise<void> {
+  if (typeof (writable as Partial<Writable> | null)?.write !== 'function')
+    expected('writable', 'a Node Writable', writable);
+  checkOptions('writeTo', options, ['capacity', 'overflow', 'signal']);
+  const { capacity = 16, overflow, signal } = options;
+  checkCount('capacity', capacity);
+  checkOverflow(overflow);
+  return (source) =>
+    new Promise((resolve, reject) => {
+      const fail = (error: unknown): void => {
+        sink.unsubscribe();
+        writable.off('drain', ask).off('error', fail).off('close', closed).off('finish', finished);
+        signal?.removeEventListener('abort', abort);
+        // Another error of a Writable that is given up must not become an uncaught exception.
+        if (!writable.destroyed)
+          writable.on('error', () => undefined).destroy(error instanceof Error ? error : undefined);
+        reject(error as Error);
+      };
+      const ask = (): void => sink.request(1);
+      const abort = (): void => fail(signal?.reason);
+      const closed = (): void => fail(new SourceError('The Writable was closed before its end'));
+      const finished = (): void => {
+        writable.off('drain', ask).off('error', fail).off('close', closed);
+        signal?.removeEventListener('abort', abort);
+        resolve();
+      };
+      const sink = new Sink<T>({
+        next: (value) => {
+          // When `write` says no, the value is taken all the same; the next is asked for on drain.
+          if (writable.write(value)) ask();
+        },
+        error: fail,
+        complete: () => writable.end(),
+      });
+      if (signal?.aborted) return abort();
+      if (writable.destroyed || writable.writableEnded) return closed();
+      writable.on('drain', ask).once('error', fail).once('close', closed).once('finish', finished);
+      signal?.addEventListener('abort', abort, { once: true });
+      if (!writable.writableNeedDrain) ask();
+      source.pipe(boundedBuffer({ capacity, overflow, name: 'writeTo' })).subscribe(sink);
+    });
+}

@@ -1,14 +1,7 @@
 /** Flow control for RxJS. Runs in browsers: no Node API here, and no store. */
 export { demandOf, type Demand } from './flow/demand.js';
-export {
-  Stage,
-  type Drop,
-  type DropReason,
-  type Ledger,
-  type MonitoredStage,
-  type StageMonitor,
-  type StageOptions,
-} from './flow/stage.js';
+export { Stage } from './flow/stage.js';
+export type { Drop, DropReason, Ledger, MonitoredStage, StageMonitor, StageOptions } from './flow/stageOptions.js';
 export { boundedBuffer, type BoundedBufferOptions, type Overflow } from './flow/operators/boundedBuffer.js';
 export { pool, type PoolOptions, type Worker, type WorkerContext } from './flow/operators/pool.js';
 export { boundedQueue, type BoundedQueue, type BoundedQueueOptions, type Offer } from './flow/sources/boundedQueue.js';

@@ -3,7 +3,8 @@ import { Observable, type MonoTypeOperatorFunction, type Subscriber } from 'rxjs
 import { BoundedRing } from '../../core/boundedRing.js';
 import { OverflowError, ReturnError } from '../../errors.js';
 import { checkCount, checkDuration, checkFunction, checkOptions, expected, shown } from '../../options.js';
-import { checkStageOptions, Stage, STAGE_OPTIONS, type StageOptions } from '../stage.js';
+import { Stage } from '../stage.js';
+import { checkStageOptions, STAGE_OPTIONS, type StageOptions } from '../stageOptions.js';
 
 /**
  * What happens to a value that arrives at a full buffer, which only sources that ignore demand send: `error` ends the

@@ -50,7 +50,9 @@ export function toAsyncIterable<T>(source: Observable<T>, options: ToAsyncIterab
 
 /** Asks for one value for each `next()`, which answers at once when that came at once, and waits otherwise. */
 class DemandIterator<T> implements AsyncIterator<T, undefined> {
-  private readonly waiting = new RingBuffer<Waiter<T>>(2);
+  /** Those who wait, oldest first, and how to refuse them. */
+  private readonly waiting = new RingBuffer<(result: IteratorResult<T, undefined>) => void>(2);
+  private readonly refusals = new RingBuffer<(error: Error) => void>(2);
   private readonly sink: Sink<T>;
   private subscribed = false;
   private handed: IteratorResult<T, undefined> | undefined;
@@ -62,8 +64,11 @@ class DemandIterator<T> implements AsyncIterator<T, undefined> {
     this.sink = new Sink({
       next: (value) => {
         const result = { done: false as const, value };
-        if (this.waiting.size > 0) this.waiting.shift().resolve(result);
-        else this.handed = result;
+        if (this.waiting.size === 0) this.handed = result;
+        else {
+          this.refusals.shift();
+          this.waiting.shift()(result);
+        }
       },
       error: (error) => {
         this.failure = { error };
@@ -86,10 +91,7 @@ class DemandIterator<T> implements AsyncIterator<T, undefined> {
       this.handed = undefined;
       return Promise.resolve(handed);
     }
-    return new Promise((resolve, reject) => {
-      this.waiting.push({ resolve, reject });
-      if (this.ended) this.finish();
-    });
+    return new Promise(this.wait);
   }
 
   return(): Promise<IteratorResult<T, undefined>> {
@@ -98,19 +100,24 @@ class DemandIterator<T> implements AsyncIterator<T, undefined> {
     return Promise.resolve({ done: true, value: undefined });
   }
 
+  private readonly wait = (
+    resolve: (result: IteratorResult<T, undefined>) => void,
+    reject: (error: Error) => void,
+  ): void => {
+    this.waiting.push(resolve);
+    this.refusals.push(reject);
+    if (this.ended) this.finish();
+  };
+
   private finish(): void {
     this.ended = true;
     while (this.waiting.size > 0) {
-      const { resolve, reject } = this.waiting.shift();
+      const resolve = this.waiting.shift();
+      const reject = this.refusals.shift();
       const { failure } = this;
       this.failure = undefined;
       if (failure === undefined) resolve({ done: true, value: undefined });
       else reject(failure.error as Error);
     }
   }
-}
-
-interface Waiter<T> {
-  readonly resolve: (result: IteratorResult<T, undefined>) => void;
-  readonly reject: (error: Error) => void;
 }

@@ -4,7 +4,7 @@ import { RingBuffer } from '../../core/ringBuffer.js';
 import { QueueClosedError } from '../../errors.js';
 import { checkCount, checkOptions, expected } from '../../options.js';
 import { demandOf, type Demand } from '../demand.js';
-import type { Ledger } from '../stage.js';
+import type { Ledger } from '../stageOptions.js';
 
 /** The answer to `offer`: taken; no room now; or closed for good. */
 export type Offer = 'accepted' | 'full' | 'closed';

@@ -103,22 +103,28 @@ function synchronous<T>(values: Iterable<T>): Observable<T> {
     const demand = demandOf(subscriber);
     const iterator = values[Symbol.iterator]();
     let open = true;
+    let insideNext = false;
     subscriber.add(() => {
-      if (open) letGo(() => iterator.return?.());
+      if (open && !insideNext) letGo(() => iterator.return?.());
     });
     onDemand(subscriber, demand, () => {
       while (!subscriber.closed && demand.requested > 0) {
         let result: IteratorResult<T>;
+        insideNext = true;
         try {
           result = iterator.next();
         } catch (error) {
           open = false;
           return subscriber.error(error);
+        } finally {
+          insideNext = false;
         }
         if (result.done) {
           open = false;
           return subscriber.complete();
         }
+        // A generator that unsubscribes its own reader is still running then, and can be told to return only now.
+        if (subscriber.closed) return letGo(() => iterator.return?.());
         subscriber.next(result.value);
       }
     });
@@ -132,13 +138,15 @@ function asynchronous<T>(open: () => AsyncIterator<T>, readAhead: number): Obser
 }
 
 /**
- * Reads an async iterator by demand. A value is *asked for* (`asked` has its promise), then *held* (it has come and waits
- * for room), then emitted. The two together never pass `readAhead`, nor what was requested when it was asked for.
+ * Reads an async iterator by demand. A value is *asked for*, then *held* if there is no room for it when it comes, then emitted.
+ * Those asked for and those held never pass `readAhead` together, nor what was requested when they were asked for.
  */
 class AsyncReader<T> {
   private readonly demand: Demand;
-  private readonly asked = new RingBuffer<Promise<IteratorResult<T>>>();
-  private readonly held = new RingBuffer<T>();
+  /** Promises not answered. Only the oldest is waited for, the others are in `later`: an iterator may answer out of turn. */
+  private asked = 0;
+  private readonly later = new RingBuffer<Promise<IteratorResult<T>>>(2);
+  private readonly held = new RingBuffer<T>(2);
   private reading = false;
   private end: { readonly error: unknown } | 'complete' | undefined;
 
@@ -166,12 +174,11 @@ class AsyncReader<T> {
   };
 
   private read(): void {
-    const { subscriber, demand, asked, held } = this;
+    const { subscriber, demand, held } = this;
     while (held.size > 0 && demand.requested > 0 && !subscriber.closed) subscriber.next(held.shift());
     if (subscriber.closed) return;
     if (this.end === undefined) {
-      for (let coming = asked.size + held.size; coming < this.readAhead && coming < demand.requested; coming++)
-        this.ask();
+      while (this.asked + held.size < Math.min(this.readAhead, demand.requested)) this.ask();
     } else if (held.size === 0) {
       if (this.end === 'complete') subscriber.complete();
       else subscriber.error(this.end.error);
@@ -184,33 +191,31 @@ class AsyncReader<T> {
       result = this.iterator.next();
       if (!(result instanceof Promise)) result = Promise.resolve(result);
     } catch (error) {
-      result = Promise.reject(error);
+      result = Promise.reject(error as Error);
     }
-    this.asked.push(result);
-    if (this.asked.size === 1) this.await(result);
-    else result.catch(() => undefined); // looked at when its turn comes
+    if (this.asked++ === 0) return this.await(result);
+    this.later.push(result);
+    result.catch(() => undefined); // looked at when its turn comes
   }
 
-  /** Only the oldest promise is waited for, so an iterator that answers out of turn changes no order. */
   private await(result: Promise<IteratorResult<T>>): void {
     result.then(this.onResult, this.onFailure);
   }
 
   private readonly onResult = (result: IteratorResult<T>): void => {
-    this.asked.shift();
     if (result.done) this.end ??= 'complete';
     else if (this.end === undefined) this.held.push(result.value);
     this.answered();
   };
 
   private readonly onFailure = (error: unknown): void => {
-    this.asked.shift();
     this.end ??= { error };
     this.answered();
   };
 
   private answered(): void {
-    if (this.asked.size > 0) this.await(this.asked.at(0));
+    this.asked--;
+    if (this.later.size > 0) this.await(this.later.shift());
     this.go();
   }
 }

@@ -1,0 +1,114 @@
+/** One call of a pool's worker: its value, where it runs, and what it returned. */
+import { Subscriber, type Observable, type Unsubscribable } from 'rxjs';
+import type { Entry } from '../../core/resultOrder.js';
+import type { RingBuffer } from '../../core/ringBuffer.js';
+import { carryDemand, type Demand } from '../demand.js';
+
+/** What a worker is told besides its value. */
+export interface WorkerContext {
+  /** How many values came before this one. */
+  readonly index: number;
+  /** Aborts when the stream is unsubscribed or fails, or the call times out. Made when it is first looked at. */
+  readonly signal: AbortSignal;
+}
+
+/** A value on its way through the pool: *waiting*, *running* in a slot, *finished* with results held, out. */
+export class Call<T, R> implements Entry<R>, WorkerContext {
+  finished = false;
+  pending = 0;
+  results: RingBuffer<R> | undefined = undefined;
+  /** Made when the worker looks at `signal`; `'aborted'` when it had not done so by then. */
+  private controller: AbortController | 'aborted' | undefined = undefined;
+
+  constructor(
+    readonly value: T,
+    readonly index: number,
+    readonly key: unknown,
+    readonly arrivedAt: number,
+  ) {}
+
+  get signal(): AbortSignal {
+    if (typeof this.controller === 'object') return this.controller.signal;
+    const aborted = this.controller === 'aborted';
+    this.controller = new AbortController();
+    if (aborted) this.controller.abort();
+    return this.controller.signal;
+  }
+
+  abort(reason?: unknown): void {
+    if (typeof this.controller === 'object') this.controller.abort(reason);
+    else this.controller = 'aborted';
+  }
+}
+
+/** What a call's outcome is reported to. */
+export interface CallOwner<T, R> {
+  /** A promise came true: the only result of the slot's call. */
+  resolved(slot: Slot<T, R>, result: R): void;
+  /** An inner Observable sent a result of `call`. */
+  produced(call: Call<T, R>, result: R): void;
+  /** An inner Observable completed. */
+  finished(slot: Slot<T, R>): void;
+  failed(slot: Slot<T, R>, error: unknown): void;
+  /** How many results an inner source of `call` may send now. */
+  roomFor(call: Call<T, R>): number;
+  onInnerRequest(listener: () => void): Unsubscribable;
+}
+
+/** A place where one call runs; used again and again, so that a value costs no new callbacks. */
+export class Slot<T, R> {
+  call: Call<T, R> | undefined = undefined;
+  /** When the call times out. */
+  due = Infinity;
+  private inner: Inner<T, R> | undefined = undefined;
+
+  constructor(private readonly owner: CallOwner<T, R>) {}
+
+  readonly onResult: (result: R) => void = (result) => this.owner.resolved(this, result);
+  readonly onError: (error: unknown) => void = (error) => this.owner.failed(this, error);
+
+  subscribe(source: Observable<R>): void {
+    this.inner = new Inner(this.owner, this, this.call!);
+    source.subscribe(this.inner);
+  }
+
+  clear(): void {
+    this.call = undefined;
+    if (this.inner === undefined) return;
+    const { inner } = this;
+    this.inner = undefined;
+    inner.unsubscribe();
+  }
+}
+
+/** Subscribes to what one call returned, and ends the chain on which that finds its demand. */
+class Inner<T, R> extends Subscriber<R> implements Demand {
+  constructor(
+    private readonly owner: CallOwner<T, R>,
+    private readonly slot: Slot<T, R>,
+    private readonly call: Call<T, R>,
+  ) {
+    super();
+    carryDemand(this);
+  }
+
+  get requested(): number {
+    return this.closed ? 0 : this.owner.roomFor(this.call);
+  }
+
+  onRequest(listener: () => void): Unsubscribable {
+    return this.owner.onInnerRequest(listener);
+  }
+
+  protected override _next(result: R): void {
+    this.owner.produced(this.call, result);
+  }
+
+  protected override _error(error: unknown): void {
+    this.owner.failed(this.slot, error);
+  }
+
+  protected override _complete(): void {
+    this.owner.finished(this.slot);
+  }
+}

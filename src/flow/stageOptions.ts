@@ -1,0 +1,82 @@
+/** What users give to every stage, and what they see of it. */
+import type { SchedulerLike } from 'rxjs';
+import { checkFunction, expected } from '../options.js';
+import type { Demand } from './demand.js';
+
+/**
+ * Why a value was dropped: `overflow` (it arrived and there was no room), `evicted` (it made room for another), `expired`
+ * (too old), `rate` (over the rate), `merged` (put into a held value by `merge`), `cancelled` (the stream ended first).
+ */
+export type DropReason = 'overflow' | 'evicted' | 'expired' | 'rate' | 'merged' | 'cancelled';
+
+/** A value that left a stage other than by its output. */
+export interface Drop {
+  /** The value. */
+  readonly value: unknown;
+  readonly reason: DropReason;
+  /** The name of the stage that dropped it. */
+  readonly stage: string;
+  /** How long the stage had held it, in milliseconds. */
+  readonly age: number;
+}
+
+/** What went through a stage so far. At every instant `in = out + dropped + held`. */
+export interface Ledger {
+  /** The name of the stage. */
+  readonly stage: string;
+  /** Values that arrived. */
+  readonly in: number;
+  /** Values that left by the output; a pool counts the values whose work and delivery is done, not results. */
+  readonly out: number;
+  /** Values that were dropped, for whatever reason. */
+  readonly dropped: number;
+  /** The same by reason; a reason that never occurred is absent. */
+  readonly reasons: Readonly<Partial<Record<DropReason, number>>>;
+  /** Values that are in the stage now. */
+  readonly held: number;
+}
+
+/** A stage at work, as a monitor sees it. */
+export interface MonitoredStage extends Demand {
+  readonly name: string;
+  /** Values in the stage now. */
+  readonly held: number;
+  /** What went through it so far. */
+  readonly ledger: Ledger;
+}
+
+/** Somebody who wants to see stages at work. */
+export interface StageMonitor {
+  /** Called once for each subscription, before its first value. */
+  add(stage: MonitoredStage): void;
+}
+
+/** The options that every stage takes. */
+export interface StageOptions {
+  /** What errors, drops and ledgers call the stage. Default: the operator's name. */
+  name?: string | undefined;
+  /** Called once for each value dropped, `merged` excepted (there the merge function has it). */
+  onDrop?: ((drop: Drop) => void) | undefined;
+  /** The clock and timer; pass a `TestScheduler` in tests. Default: `asyncScheduler`. */
+  scheduler?: SchedulerLike | undefined;
+  /** Is given the stage of each subscription, to read its ledger while it works. Default: nobody. */
+  monitor?: StageMonitor | undefined;
+}
+
+/** The names of those options, for `checkOptions`. */
+export const STAGE_OPTIONS: readonly ['name', 'onDrop', 'scheduler', 'monitor'] = [
+  'name',
+  'onDrop',
+  'scheduler',
+  'monitor',
+];
+
+/** Throws an `OptionError` unless the options every stage takes are right. */
+export function checkStageOptions(options: StageOptions): void {
+  const { name, onDrop, scheduler, monitor } = options;
+  if (name !== undefined && typeof name !== 'string') expected('name', 'a string', name);
+  if (onDrop !== undefined) checkFunction('onDrop', onDrop);
+  if (scheduler !== undefined && typeof scheduler?.now !== 'function')
+    expected('scheduler', 'a SchedulerLike', scheduler);
+  if (monitor !== undefined && typeof monitor?.add !== 'function') expected('monitor', 'a StageMonitor', monitor);
+}

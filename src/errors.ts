@@ -1,14 +1,9 @@
 /** Every error sluice makes: a stable `code`, the facts to act on, and an `instanceof` that works across two copies of the package. */
 
-/** Marks the errors of every copy of sluice; the value is the error's `code`. */
-const BRAND: unique symbol = Symbol.for('sluice.error');
-
-interface Branded {
-  readonly [BRAND]?: string;
-}
-
 /**
  * The base of all errors that sluice makes: test `error instanceof SluiceError`, then look at `error.code`.
+ *
+ * `instanceof` goes by the code, so it holds for errors of another copy of the package too.
  *
  * ```ts
  * import { boundedBuffer, SluiceError } from 'sluice';
@@ -21,109 +16,111 @@ interface Branded {
  * ```
  */
 export class SluiceError extends Error {
-  /** The code every instance of this class carries; undefined here, where every code matches. */
-  static readonly code: string | undefined = undefined;
   /** What went wrong, for programs: it does not change between releases. */
-  readonly code: string;
+  get code(): string {
+    return 'SLUICE_';
+  }
 
-  constructor(name: string, code: string, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = name;
-    this.code = code;
-    Object.defineProperty(this, BRAND, { value: code });
+  override get name(): string {
+    return `SluiceError [${this.code}]`;
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    const code = typeof value === 'object' && value !== null ? (value as Branded)[BRAND] : undefined;
-    return code !== undefined && (this.code === undefined || this.code === code);
+    const { code } = (value ?? {}) as { code?: unknown };
+    return typeof code === 'string' && code.startsWith((this.prototype as SluiceError).code);
   }
 }
 
 /** An option or argument is missing, unknown or out of range. Thrown at the call, before anything has happened. */
 export class OptionError extends SluiceError {
-  static override readonly code = 'SLUICE_OPTION';
-  /** The option's name, as the caller wrote it. */
-  readonly option: string;
-  /** What came instead. */
-  readonly received: unknown;
+  override get code(): string {
+    return 'SLUICE_OPTION';
+  }
 
-  constructor(option: string, received: unknown, message: string) {
-    super('OptionError', OptionError.code, message);
-    this.option = option;
-    this.received = received;
+  constructor(
+    /** The option's name. */
+    readonly option: string,
+    /** What came. */
+    readonly received: unknown,
+    message: string,
+  ) {
+    super(message);
   }
 }
 
 /** A source sent more than the stage had room for: it ignores demand, and no policy that drops was named. */
 export class OverflowError extends SluiceError {
-  static override readonly code = 'SLUICE_OVERFLOW';
-  /** The name of the stage that had no room. */
-  readonly stage: string;
-  /** What the stage can hold. */
-  readonly capacity: number;
+  override get code(): string {
+    return 'SLUICE_OVERFLOW';
+  }
 
-  constructor(stage: string, capacity: number, advice: string) {
-    super(
-      'OverflowError',
-      OverflowError.code,
-      `\`${stage}\` is full (capacity ${capacity}) and its source ignores demand: ${advice}`,
-    );
-    this.stage = stage;
-    this.capacity = capacity;
+  constructor(
+    /** The name of the stage that had no room. */
+    readonly stage: string,
+    /** What the stage can hold. */
+    readonly capacity: number,
+    advice: string,
+  ) {
+    super(`\`${stage}\` is full (capacity ${capacity}) and its source ignores demand: ${advice}`);
   }
 }
 
-/** `send` could not hand its value over: the queue was closed before there was room for it. The value was not accepted. */
+/** `send` could not hand its value over: the queue was closed before there was room. The value was not accepted. */
 export class QueueClosedError extends SluiceError {
-  static override readonly code = 'SLUICE_QUEUE_CLOSED';
-  /** The queue's name. */
-  readonly queue: string;
+  override get code(): string {
+    return 'SLUICE_QUEUE_CLOSED';
+  }
 
-  constructor(queue: string, cause?: unknown) {
-    super('QueueClosedError', QueueClosedError.code, `\`${queue}\` is closed: the value was not accepted`, { cause });
-    this.queue = queue;
+  constructor(
+    /** The queue's name. */
+    readonly queue: string,
+    cause?: unknown,
+  ) {
+    super(`\`${queue}\` is closed: the value was not accepted`, { cause });
   }
 }
 
 /** A worker call took longer than the pool's `timeout`. */
 export class WorkerTimeoutError extends SluiceError {
-  static override readonly code = 'SLUICE_WORKER_TIMEOUT';
-  /** The name of the pool. */
-  readonly stage: string;
-  /** How long the call was allowed to take, in milliseconds. */
-  readonly timeout: number;
+  override get code(): string {
+    return 'SLUICE_WORKER_TIMEOUT';
+  }
 
-  constructor(stage: string, timeout: number, index: number) {
-    super(
-      'WorkerTimeoutError',
-      WorkerTimeoutError.code,
-      `\`${stage}\`: the worker did not finish value number ${index} within ${timeout} ms`,
-    );
-    this.stage = stage;
-    this.timeout = timeout;
+  constructor(
+    /** The name of the pool. */
+    readonly stage: string,
+    /** How long the call was allowed to take, in milliseconds. */
+    readonly timeout: number,
+    index: number,
+  ) {
+    super(`\`${stage}\`: the worker did not finish value number ${index} within ${timeout} ms`);
   }
 }
 
 /** A function of the user's returned something that can not be used: a worker `undefined`, a `cost` NaN. */
 export class ReturnError extends SluiceError {
-  static override readonly code = 'SLUICE_RETURN';
-  /** The name of the stage that called the function. */
-  readonly stage: string;
-  /** What the function returned. */
-  readonly received: unknown;
+  override get code(): string {
+    return 'SLUICE_RETURN';
+  }
 
-  constructor(stage: string, received: unknown, message: string) {
-    super('ReturnError', ReturnError.code, `\`${stage}\`: ${message}`);
-    this.stage = stage;
-    this.received = received;
+  constructor(
+    /** The name of the stage that called the function. */
+    readonly stage: string,
+    /** What the function returned. */
+    readonly received: unknown,
+    message: string,
+  ) {
+    super(`\`${stage}\`: ${message}`);
   }
 }
 
 /** A source could not be opened or let go, or ended before its end; `cause` is what it threw, where it threw. */
 export class SourceError extends SluiceError {
-  static override readonly code = 'SLUICE_SOURCE';
+  override get code(): string {
+    return 'SLUICE_SOURCE';
+  }
 
   constructor(message: string, cause?: unknown) {
-    super('SourceError', SourceError.code, message, { cause });
+    super(message, { cause });
   }
 }

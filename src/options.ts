@@ -1,13 +1,44 @@
 /** Checks of what callers pass in: wrong options throw at the call, naming the option, what was expected and what came. */
 import { OptionError } from './errors.js';
 
-/** `value` with its type, as messages show it: `-1 (number)`. */
-export function shown(value: unknown): string {
-  if (value === undefined || value === null) return String(value);
-  if (typeof value === 'string') return `'${value}' (string)`;
-  if (typeof value === 'function') return `a function`;
-  if (typeof value === 'object') return Array.isArray(value) ? 'an array' : 'an object';
-  return `${String(value)} (${typeof value})`;
+/** What an option is to be, in words and as a test; whether it may be left out. */
+export type Rule = readonly [expectation: string, holds: (value: never) => boolean, required?: 'required'];
+
+/** `Infinity` counts as an integer: unbounded only where the user wrote it. */
+export const POSITIVE: Rule = ['a positive integer', (value: unknown) => isInteger(value) && value > 0];
+export const NOT_NEGATIVE: Rule = ['an integer of at least 0', (value: unknown) => isInteger(value) && value >= 0];
+export const DURATION: Rule = ['a number of milliseconds above 0', (value: unknown) => isFinite(value) && value > 0];
+export const FUNCTION: Rule = ['a function', (value: unknown) => typeof value === 'function'];
+export const BOOLEAN: Rule = ['true or false', (value: unknown) => typeof value === 'boolean'];
+export const OBJECT: Rule = ['an object', (value: unknown) => typeof value === 'object' && value !== null];
+export const STRING: Rule = ['a string', (value: unknown) => typeof value === 'string'];
+
+/** The same rule for an option that can not be left out. */
+export function required([expectation, holds]: Rule): Rule {
+  return [expectation, holds, 'required'];
+}
+
+/** Throws an `OptionError` unless `options` has only what `rules` name, and each as its rule says. */
+export function checkOptions<O extends object>(where: string, options: O, rules: Record<keyof O, Rule>): void {
+  if (typeof options !== 'object' || options === null) expected(`options of ${where}`, 'an object', options);
+  const values = options as Record<string, unknown>;
+  const known = Object.keys(rules);
+  for (const option of Object.keys(options)) {
+    if (known.includes(option)) continue;
+    const [near] = known.sort((a, b) => likeness(b, option) - likeness(a, option));
+    const message = `\`${where}\` has no option \`${option}\`. Did you mean \`${near}\`?`;
+    throw new OptionError(option, values[option], message);
+  }
+  for (const [option, rule] of Object.entries<Rule>(rules)) {
+    const value = values[option];
+    if (value === undefined && rule[2] === undefined) continue;
+    check(option, rule, value);
+  }
+}
+
+/** Throws an `OptionError` unless `value` is as the rule says. */
+export function check(option: string, [expectation, holds]: Rule, value: unknown): void {
+  if (!holds(value as never)) expected(option, expectation, value);
 }
 
 /** Throws an `OptionError` saying what `option` should have been. */
@@ -15,47 +46,24 @@ export function expected(option: string, expectation: string, value: unknown): n
   throw new OptionError(option, value, `Expected \`${option}\` to be ${expectation}, got ${shown(value)}`);
 }
 
-/** Refuses what is not an object and, with a suggestion, options that do not exist. */
-export function checkOptions<O extends object>(where: string, options: O, known: readonly (keyof O & string)[]): void {
-  if (typeof options !== 'object' || options === null) expected(`options of ${where}`, 'an object', options);
-  for (const option of Object.keys(options)) {
-    if ((known as readonly string[]).includes(option)) continue;
-    const near = known.find((name) => distance(name.toLowerCase(), option.toLowerCase()) <= 2);
-    const hint = near === undefined ? `It has ${known.join(', ')}` : `Did you mean \`${near}\`?`;
-    throw new OptionError(
-      option,
-      (options as Record<string, unknown>)[option],
-      `\`${where}\` has no option \`${option}\`. ${hint}`,
-    );
-  }
+/** `value` with its type, as messages show it: `-1 (number)`. */
+export function shown(value: unknown): string {
+  const type = typeof value;
+  if (type === 'string') return `'${value as string}' (string)`;
+  if (type === 'function') return 'a function';
+  if (type === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
+  return value == null ? String(value) : `${String(value)} (${type})`;
 }
 
-/** A whole number of at least `minimum`, or `Infinity`: unbounded only where the user wrote it. */
-export function checkCount(option: string, value: unknown, minimum = 1): asserts value is number {
-  if (typeof value === 'number' && value >= minimum && (Number.isInteger(value) || value === Infinity)) return;
-  expected(option, minimum === 1 ? 'a positive integer' : `an integer of at least ${minimum}`, value);
+/** How many pairs of letters of `word` are in `name`, whatever their case. */
+function likeness(name: string, word: string): number {
+  return [...word].filter((_, i) => name.toLowerCase().includes(word.slice(i, i + 2).toLowerCase())).length;
 }
 
-/** A finite number of milliseconds above 0. */
-export function checkDuration(option: string, value: unknown): asserts value is number {
-  if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return;
-  expected(option, 'a number of milliseconds above 0', value);
+function isInteger(value: unknown): value is number {
+  return Number.isInteger(value) || value === Infinity;
 }
 
-export function checkFunction(option: string, value: unknown): void {
-  if (typeof value !== 'function') expected(option, 'a function', value);
-}
-
-/** Edits between two words (Levenshtein, one row). */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
+function isFinite(value: unknown): value is number {
+  return Number.isFinite(value);
 }

@@ -1,5 +1,5 @@
 /** The base of every stage: what all operators with a demand of their own share. */
-import { asyncScheduler, Subscriber, type SchedulerLike, type Subscription, type Unsubscribable } from 'rxjs';
+import { asyncScheduler, Subscriber, type SchedulerLike, type Unsubscribable } from 'rxjs';
 import { carryDemand, demandOf, Listeners, type Demand } from './demand.js';
 import type { Drop, DropReason, Ledger, MonitoredStage, StageOptions } from './stageOptions.js';
 import { reportUnhandled } from './unhandled.js';
@@ -11,10 +11,10 @@ import { reportUnhandled } from './unhandled.js';
  * A subclass says what it can take (`requested`), what it has (`held`), how it takes a value (`accept`), how it moves on
  * what can be moved (`work`), and gives up what it holds (`clear`). The base does the rest: demand and wake-ups, one
  * loop at a time (re-entrant calls return at once and the outer loop goes on, so the stack stays flat and order is
- * kept), the ledger, draining before the end, one timer, and teardown.
+ * kept), the ledger, draining before the end, and teardown.
  *
  * States: *open* (upstream may send) → *ending* (completion or an error is noted; what is held is still delivered) →
- * *released* (the output ended or was unsubscribed; nothing is held, no timer runs).
+ * *released* (the output ended or was unsubscribed; nothing is held).
  *
  * ```ts
  * import { Observable, type MonoTypeOperatorFunction } from 'rxjs';
@@ -58,8 +58,6 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
   /** `run` was called while it could not run. */
   private again = false;
   private end: { readonly error: unknown } | 'complete' | undefined;
-  private timer: Subscription | undefined;
-  private timerAt = Infinity;
   private gone = false;
 
   /**
@@ -183,15 +181,6 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
     return this.onDrop === undefined ? 0 : Math.max(0, this.scheduler.now() - time);
   }
 
-  /** Calls `work` at time `at` of the scheduler's clock, or earlier; the last call counts, `Infinity` is never. */
-  protected workAt(at: number): void {
-    if (at === this.timerAt) return;
-    this.timer?.unsubscribe();
-    this.timerAt = at;
-    this.timer =
-      at === Infinity ? undefined : this.scheduler.schedule(this.onTimer, Math.max(0, at - this.scheduler.now()));
-  }
-
   /**
    * Moves on what can be moved, ends if it is time to, and wakes sources if there is room again. Call it after every change;
    * while something is being moved or emitted it returns at once, and what changed is looked at right after.
@@ -255,12 +244,6 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
     }
   }
 
-  private readonly onTimer = (): void => {
-    this.timer = undefined;
-    this.timerAt = Infinity;
-    this.run();
-  };
-
   private finish(end: { readonly error: unknown } | 'complete'): void {
     if (this.gone) return;
     this.release();
@@ -271,7 +254,6 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
   private release(): void {
     if (this.gone) return;
     this.gone = true;
-    this.workAt(Infinity);
     if (this.arrived > 0) this.clear(); // nothing is held, and a subclass may not be made yet, when `out` was closed already
   }
 }

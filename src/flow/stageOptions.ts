@@ -1,6 +1,6 @@
 /** What users give to every stage, and what they see of it. */
 import type { SchedulerLike } from 'rxjs';
-import { checkFunction, expected } from '../options.js';
+import { FUNCTION, STRING, type Rule } from '../options.js';
 import type { Demand } from './demand.js';
 
 /**
@@ -63,20 +63,10 @@ export interface StageOptions {
   monitor?: StageMonitor | undefined;
 }
 
-/** The names of those options, for `checkOptions`. */
-export const STAGE_OPTIONS: readonly ['name', 'onDrop', 'scheduler', 'monitor'] = [
-  'name',
-  'onDrop',
-  'scheduler',
-  'monitor',
-];
-
-/** Throws an `OptionError` unless the options every stage takes are right. */
-export function checkStageOptions(options: StageOptions): void {
-  const { name, onDrop, scheduler, monitor } = options;
-  if (name !== undefined && typeof name !== 'string') expected('name', 'a string', name);
-  if (onDrop !== undefined) checkFunction('onDrop', onDrop);
-  if (scheduler !== undefined && typeof scheduler?.now !== 'function')
-    expected('scheduler', 'a SchedulerLike', scheduler);
-  if (monitor !== undefined && typeof monitor?.add !== 'function') expected('monitor', 'a StageMonitor', monitor);
-}
+/** The rules of those options, for `checkOptions`. */
+export const STAGE_RULES: Record<keyof StageOptions, Rule> = {
+  name: STRING,
+  onDrop: FUNCTION,
+  scheduler: ['a SchedulerLike', (value: SchedulerLike | null) => typeof value?.now === 'function'],
+  monitor: ['a StageMonitor', (value: StageMonitor | null) => typeof value?.add === 'function'],
+};

@@ -2,8 +2,8 @@
 import { Readable, type ReadableOptions } from 'node:stream';
 import type { Observable } from 'rxjs';
 import { boundedBuffer, Sink, type Overflow } from '../index.js';
-import { checkCount, checkOptions } from '../options.js';
-import { checkOverflow } from '../flow/operators/boundedBuffer.js';
+import { BOOLEAN, checkOptions, NOT_NEGATIVE, POSITIVE } from '../options.js';
+import { OVERFLOW } from '../flow/operators/boundedBuffer.js';
 
 /** Options of `toReadable`. */
 export interface ToReadableOptions<T> {
@@ -38,10 +38,13 @@ export interface ToReadableOptions<T> {
  * @throws OptionError at the call when an option is wrong
  */
 export function toReadable<T>(source: Observable<T>, options: ToReadableOptions<T> = {}): Readable {
-  checkOptions('toReadable', options, ['capacity', 'overflow', 'objectMode', 'highWaterMark']);
+  checkOptions('toReadable', options, {
+    capacity: POSITIVE,
+    overflow: OVERFLOW,
+    objectMode: BOOLEAN,
+    highWaterMark: NOT_NEGATIVE,
+  });
   const { capacity = 16, overflow, objectMode = true, highWaterMark } = options;
-  checkCount('capacity', capacity);
-  checkOverflow(overflow);
   const readableOptions: ReadableOptions = highWaterMark === undefined ? { objectMode } : { objectMode, highWaterMark };
   let sink: Sink<T> | undefined;
   // Node may call `read` again before the value asked for has come.

@@ -2,8 +2,8 @@
 import type { Writable } from 'node:stream';
 import type { Observable } from 'rxjs';
 import { boundedBuffer, Sink, SourceError, type Overflow } from '../index.js';
-import { checkCount, checkOptions, expected } from '../options.js';
-import { checkOverflow } from '../flow/operators/boundedBuffer.js';
+import { checkOptions, expected, OBJECT, POSITIVE } from '../options.js';
+import { OVERFLOW } from '../flow/operators/boundedBuffer.js';
 
 /** Options of `writeTo`. */
 export interface WriteToOptions<T> {
@@ -49,10 +49,8 @@ export function writeTo<T>(
 ): (source: Observable<T>) => Promise<void> {
   if (typeof (writable as Partial<Writable> | null)?.write !== 'function')
     expected('writable', 'a Node Writable', writable);
-  checkOptions('writeTo', options, ['capacity', 'overflow', 'signal']);
+  checkOptions('writeTo', options, { capacity: POSITIVE, overflow: OVERFLOW, signal: OBJECT });
   const { capacity = 16, overflow, signal } = options;
-  checkCount('capacity', capacity);
-  checkOverflow(overflow);
   return (source) =>
     new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {

@@ -1,10 +1,10 @@
 /** A buffer with a bound between a source and a slower consumer. */
 import { Observable, type MonoTypeOperatorFunction, type Subscriber } from 'rxjs';
-import { BoundedRing } from '../../core/boundedRing.js';
+import { RingBuffer } from '../../core/ringBuffer.js';
 import { OverflowError, ReturnError } from '../../errors.js';
-import { checkCount, checkDuration, checkFunction, checkOptions, expected, shown } from '../../options.js';
+import { checkOptions, DURATION, FUNCTION, POSITIVE, required, shown, type Rule } from '../../options.js';
 import { Stage } from '../stage.js';
-import { checkStageOptions, STAGE_OPTIONS, type StageOptions } from '../stageOptions.js';
+import { STAGE_RULES, type StageOptions } from '../stageOptions.js';
 
 /**
  * What happens to a value that arrives at a full buffer, which only sources that ignore demand send: `error` ends the
@@ -66,40 +66,48 @@ export interface BoundedBufferOptions<T> extends StageOptions {
  * @throws ReturnError in the stream when `cost` returns anything but a number of at least 0
  */
 export function boundedBuffer<T>(options: BoundedBufferOptions<T>): MonoTypeOperatorFunction<T> {
-  checkOptions('boundedBuffer', options, ['capacity', 'overflow', 'cost', 'maxAge', ...STAGE_OPTIONS]);
-  checkStageOptions(options);
-  checkCount('capacity', options.capacity);
-  checkOverflow(options.overflow);
-  if (options.cost !== undefined) checkFunction('cost', options.cost);
-  if (options.maxAge !== undefined) checkDuration('maxAge', options.maxAge);
+  checkOptions('boundedBuffer', options, {
+    ...STAGE_RULES,
+    capacity: required(POSITIVE),
+    overflow: OVERFLOW,
+    cost: FUNCTION,
+    maxAge: DURATION,
+  });
   const named = { ...options, name: options.name ?? 'boundedBuffer' };
   return (source) => new Observable((subscriber) => void source.subscribe(new BufferStage(subscriber, named)));
 }
 
-/** Throws an `OptionError` unless `overflow` is a policy. */
-export function checkOverflow<T>(overflow: Overflow<T> | undefined): void {
-  if (typeof overflow === 'object' && overflow !== null && typeof overflow.merge === 'function') return;
-  if (overflow === undefined || ['error', 'drop-oldest', 'drop-newest'].includes(overflow as string)) return;
-  expected('overflow', `'error', 'drop-oldest', 'drop-newest' or { merge }`, overflow);
+/** The rule of `overflow`. */
+export const OVERFLOW: Rule = [
+  "'error', 'drop-oldest', 'drop-newest' or { merge }",
+  (value: Overflow<unknown> | null) =>
+    value === 'error' || value === 'drop-oldest' || value === 'drop-newest' || typeof value?.merge === 'function',
+];
+
+/** A value held. */
+interface Held<T> {
+  value: T;
+  cost: number;
+  /** When it arrived, where somebody wants to know. */
+  readonly at: number;
 }
 
 class BufferStage<T> extends Stage<T> {
-  private readonly ring: BoundedRing<T>;
-  private readonly overflow: Overflow<T>;
-  private readonly timed: boolean;
+  private readonly ring = new RingBuffer<Held<T>>();
+  /** The cost of all that is held. */
+  private used = 0;
 
   constructor(
     out: Subscriber<T>,
     private readonly options: BoundedBufferOptions<T> & { readonly name: string },
   ) {
     super(out, options);
-    this.overflow = options.overflow ?? 'error';
-    this.timed = options.maxAge !== undefined || options.onDrop !== undefined;
-    this.ring = new BoundedRing(options.capacity, { costs: options.cost !== undefined, times: this.timed });
   }
 
+  /** With costs it asks for one value at a time: what the next one costs is known only when it is here. */
   get requested(): number {
-    return this.ending ? 0 : this.ring.room;
+    const room = this.ending ? 0 : this.options.capacity - this.used;
+    return this.options.cost === undefined || room <= 0 ? room : 1;
   }
 
   get held(): number {
@@ -109,14 +117,14 @@ class BufferStage<T> extends Stage<T> {
   protected accept(value: T): void {
     if (this.ring.size === 0 && this.clearAhead) return this.emit(value);
     const cost = this.costOf(value);
-    if (this.ring.full) this.dropExpired();
-    if (!this.ring.full) this.ring.push(value, cost, this.now());
-    else this.overrun(value, cost);
+    if (this.full) this.dropExpired();
+    if (this.full) this.overrun(value, cost);
+    else this.hold(value, cost);
   }
 
   protected work(): void {
     for (this.dropExpired(); this.ring.size > 0 && this.downstream.requested > 0; this.dropExpired()) {
-      this.emit(this.ring.shift());
+      this.emit(this.takeOldest().value);
     }
   }
 
@@ -124,49 +132,60 @@ class BufferStage<T> extends Stage<T> {
     while (this.ring.size > 0) this.dropOldest('cancelled');
   }
 
+  private get full(): boolean {
+    return this.used >= this.options.capacity;
+  }
+
+  private hold(value: T, cost: number): void {
+    this.used += cost;
+    this.ring.push({ value, cost, at: this.now() });
+  }
+
+  /** Takes the oldest value out. */
+  private takeOldest(): Held<T> {
+    const held = this.ring.shift();
+    this.used = this.ring.size === 0 ? 0 : this.used - held.cost; // fractions do not add up to exactly 0
+    return held;
+  }
+
   private overrun(value: T, cost: number): void {
-    const { overflow, ring } = this;
-    if (overflow === 'error') {
-      this.drop(value, 'overflow');
-      this.endWith(
-        new OverflowError(
-          this.name,
-          this.options.capacity,
-          'make it pause (see demandOf) or name an `overflow` policy',
-        ),
-      );
-    } else if (overflow === 'drop-newest') {
-      this.drop(value, 'overflow');
-    } else if (overflow === 'drop-oldest') {
-      while (ring.full) this.dropOldest('evicted');
-      ring.push(value, cost, this.now());
-    } else {
-      const merged = overflow.merge(ring.newest, value);
-      ring.replaceNewest(merged, this.costOf(merged));
+    const { overflow = 'error', capacity } = this.options;
+    if (overflow === 'drop-oldest') {
+      while (this.full) this.dropOldest('evicted');
+      this.hold(value, cost);
+    } else if (typeof overflow === 'object') {
+      const newest = this.ring.at(this.ring.size - 1);
+      newest.value = overflow.merge(newest.value, value);
+      const merged = this.costOf(newest.value);
+      this.used += merged - newest.cost;
+      newest.cost = merged;
       this.drop(value, 'merged');
+    } else {
+      this.drop(value, 'overflow');
+      if (overflow === 'drop-newest') return;
+      this.endWith(new OverflowError(this.name, capacity, 'make it wait (demandOf) or name an `overflow` policy'));
     }
   }
 
   private dropExpired(): void {
     const { maxAge } = this.options;
-    if (maxAge === undefined || this.ring.size === 0) return;
-    const now = this.now();
-    while (this.ring.size > 0 && this.ring.oldestAge(now) > maxAge) this.dropOldest('expired');
+    if (maxAge === undefined) return;
+    const now = this.scheduler.now();
+    while (this.ring.size > 0 && now - this.ring.at(0).at > maxAge) this.dropOldest('expired');
   }
 
   private dropOldest(reason: 'evicted' | 'expired' | 'cancelled'): void {
-    const age = this.ring.oldestAge(this.now());
-    this.drop(this.ring.shift(), reason, age);
+    const { value, at } = this.takeOldest();
+    this.drop(value, reason, this.now() - at);
   }
 
   private costOf(value: T): number {
-    if (this.options.cost === undefined) return 1;
-    const cost = this.options.cost(value);
-    if (typeof cost === 'number' && cost >= 0 && cost < Infinity) return cost || 1;
+    const cost: unknown = this.options.cost === undefined ? 1 : this.options.cost(value);
+    if (Number.isFinite(cost) && (cost as number) >= 0) return (cost as number) || 1;
     throw new ReturnError(this.name, cost, `\`cost\` returned ${shown(cost)}, expected a finite number of at least 0`);
   }
 
   private now(): number {
-    return this.timed ? this.scheduler.now() : 0;
+    return this.options.maxAge === undefined ? this.arrivalTime() : this.scheduler.now();
   }
 }

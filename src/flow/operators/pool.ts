@@ -1,7 +1,7 @@
 /** Concurrent work with a bound that the source feels: the demand-aware `mergeMap`. */
 import { Observable, type ObservableInput, type ObservedValueOf, type OperatorFunction } from 'rxjs';
-import { checkCount, checkDuration, checkFunction, checkOptions, expected } from '../../options.js';
-import { checkStageOptions, STAGE_OPTIONS, type StageOptions } from '../stageOptions.js';
+import { check, checkOptions, DURATION, FUNCTION, NOT_NEGATIVE, POSITIVE, required } from '../../options.js';
+import { STAGE_RULES, type StageOptions } from '../stageOptions.js';
 import type { WorkerContext } from './poolCall.js';
 import { PoolStage } from './poolStage.js';
 
@@ -70,17 +70,18 @@ export function pool<T, O extends ObservableInput<unknown>>(
   worker: Worker<T, O>,
   options: PoolOptions<T>,
 ): OperatorFunction<T, ObservedValueOf<O>> {
-  checkFunction('worker', worker);
-  checkOptions('pool', options, ['concurrency', 'order', 'window', 'key', 'waiting', 'timeout', ...STAGE_OPTIONS]);
-  checkStageOptions(options);
-  const { concurrency, order = 'completion', key, waiting = concurrency, timeout } = options;
-  checkCount('concurrency', concurrency);
-  checkCount('waiting', waiting, 0);
+  check('worker', FUNCTION, worker);
+  checkOptions('pool', options, {
+    ...STAGE_RULES,
+    concurrency: required(POSITIVE),
+    order: ["'completion' or 'source'", (order: string) => order === 'completion' || order === 'source'],
+    window: POSITIVE,
+    key: FUNCTION,
+    waiting: NOT_NEGATIVE,
+    timeout: DURATION,
+  });
+  const { concurrency, order = 'completion', waiting = concurrency } = options;
   const { window = Math.max(256, concurrency + waiting) } = options;
-  checkCount('window', window);
-  if (order !== 'completion' && order !== 'source') expected('order', `'completion' or 'source'`, order);
-  if (key !== undefined) checkFunction('key', key);
-  if (timeout !== undefined) checkDuration('timeout', timeout);
   const settings = { ...options, name: options.name ?? 'pool', concurrency, order, waiting, window };
   return (source) =>
     new Observable<ObservedValueOf<O>>(

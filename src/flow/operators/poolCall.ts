@@ -59,7 +59,7 @@ export interface CallOwner<T, R> {
 export class Slot<T, R> {
   call: Call<T, R> | undefined = undefined;
   /** When the call times out. */
-  due = Infinity;
+  due: number = Infinity;
   private inner: Inner<T, R> | undefined = undefined;
 
   constructor(private readonly owner: CallOwner<T, R>) {}

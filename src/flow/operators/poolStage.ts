@@ -9,6 +9,7 @@ import { Listeners, UNBOUNDED } from '../demand.js';
 import { pull } from '../sources/pull.js';
 import { Stage } from '../stage.js';
 import type { StageOptions } from '../stageOptions.js';
+import { Timer } from '../timer.js';
 import { Call, Slot, type CallOwner, type WorkerContext } from './poolCall.js';
 
 /** The options of `pool`, checked and with their defaults. */
@@ -40,7 +41,8 @@ export class PoolStage<T, R> extends Stage<T, R> implements CallOwner<T, R> {
   private readonly slots: Slot<T, R>[] = [];
   private readonly idle: Slot<T, R>[] = [];
   private readonly innerListeners = new Listeners();
-  /** When the earliest call in flight may time out. */
+  /** Goes off when the earliest call in flight may have timed out. */
+  private readonly timer = new Timer(this.scheduler, () => this.run());
   private nextTimeout = Infinity;
 
   constructor(
@@ -117,6 +119,7 @@ export class PoolStage<T, R> extends Stage<T, R> implements CallOwner<T, R> {
   }
 
   protected clear(): void {
+    this.timer.set(Infinity);
     for (const slot of this.slots) {
       const { call } = slot;
       if (call === undefined) continue;
@@ -227,7 +230,7 @@ export class PoolStage<T, R> extends Stage<T, R> implements CallOwner<T, R> {
     slot.due = this.scheduler.now() + this.timeout!;
     if (this.nextTimeout !== Infinity) return;
     this.nextTimeout = slot.due;
-    this.workAt(slot.due);
+    this.timer.set(slot.due);
   }
 
   /** Timers fire early and late: what has timed out is told by the clock, and looked at when the earliest may have. */
@@ -242,7 +245,7 @@ export class PoolStage<T, R> extends Stage<T, R> implements CallOwner<T, R> {
       }
       this.nextTimeout = Math.min(...this.slots.map((slot) => (slot.call === undefined ? Infinity : slot.due)));
     }
-    this.workAt(this.nextTimeout);
+    this.timer.set(this.nextTimeout);
   }
 }
 

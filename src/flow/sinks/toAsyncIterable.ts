@@ -1,8 +1,8 @@
 /** A pipeline that `for await` reads. */
 import type { Observable } from 'rxjs';
 import { RingBuffer } from '../../core/ringBuffer.js';
-import { checkCount, checkOptions } from '../../options.js';
-import { boundedBuffer, checkOverflow, type Overflow } from '../operators/boundedBuffer.js';
+import { checkOptions, POSITIVE } from '../../options.js';
+import { boundedBuffer, OVERFLOW, type Overflow } from '../operators/boundedBuffer.js';
 import { Sink } from './sink.js';
 
 /** Options of `toAsyncIterable`. */
@@ -40,10 +40,8 @@ export interface ToAsyncIterableOptions<T> {
  * @throws OverflowError in the loop when the source ignores demand and `overflow` is `'error'`
  */
 export function toAsyncIterable<T>(source: Observable<T>, options: ToAsyncIterableOptions<T> = {}): AsyncIterable<T> {
-  checkOptions('toAsyncIterable', options, ['capacity', 'overflow']);
+  checkOptions('toAsyncIterable', options, { capacity: POSITIVE, overflow: OVERFLOW });
   const { capacity = 16, overflow } = options;
-  checkCount('capacity', capacity);
-  checkOverflow(overflow);
   const bounded = source.pipe(boundedBuffer({ capacity, overflow, name: 'toAsyncIterable' }));
   return { [Symbol.asyncIterator]: () => new DemandIterator(bounded) };
 }

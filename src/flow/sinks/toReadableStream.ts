@@ -1,7 +1,7 @@
 /** A pipeline as a web stream. */
 import type { Observable } from 'rxjs';
-import { checkCount, checkOptions } from '../../options.js';
-import { boundedBuffer, checkOverflow, type Overflow } from '../operators/boundedBuffer.js';
+import { checkOptions, OBJECT, POSITIVE } from '../../options.js';
+import { boundedBuffer, OVERFLOW, type Overflow } from '../operators/boundedBuffer.js';
 import { Sink } from './sink.js';
 
 /** Options of `toReadableStream`. */
@@ -39,10 +39,8 @@ export function toReadableStream<T>(
   source: Observable<T>,
   options: ToReadableStreamOptions<T> = {},
 ): ReadableStream<T> {
-  checkOptions('toReadableStream', options, ['capacity', 'overflow', 'strategy']);
+  checkOptions('toReadableStream', options, { capacity: POSITIVE, overflow: OVERFLOW, strategy: OBJECT });
   const { capacity = 16, overflow, strategy } = options;
-  checkCount('capacity', capacity);
-  checkOverflow(overflow);
   let sink: Sink<T> | undefined;
   let answered = (): void => undefined;
   return new ReadableStream<T>(

@@ -2,7 +2,7 @@
 import { Observable, type Subscriber } from 'rxjs';
 import { RingBuffer } from '../../core/ringBuffer.js';
 import { QueueClosedError } from '../../errors.js';
-import { checkCount, checkOptions, expected } from '../../options.js';
+import { checkOptions, POSITIVE, required, STRING } from '../../options.js';
 import { demandOf, type Demand } from '../demand.js';
 import type { Ledger } from '../stageOptions.js';
 
@@ -51,11 +51,8 @@ export interface BoundedQueueOptions {
  * @throws OptionError at the call when an option is wrong
  */
 export function boundedQueue<T>(options: BoundedQueueOptions): BoundedQueue<T> {
-  checkOptions('boundedQueue', options, ['capacity', 'name']);
-  checkCount('capacity', options.capacity);
-  const { name = 'boundedQueue' } = options;
-  if (typeof name !== 'string') expected('name', 'a string', name);
-  return new BoundedQueue(options.capacity, name);
+  checkOptions('boundedQueue', options, { capacity: required(POSITIVE), name: STRING });
+  return new BoundedQueue(options.capacity, options.name ?? 'boundedQueue');
 }
 
 /**

@@ -1,7 +1,7 @@
 /** A source that reads only what was asked for. */
 import { Observable, type Subscriber } from 'rxjs';
 import { SourceError } from '../../errors.js';
-import { checkCount, checkOptions, expected } from '../../options.js';
+import { checkOptions, expected, POSITIVE } from '../../options.js';
 import { RingBuffer } from '../../core/ringBuffer.js';
 import { demandOf, type Demand } from '../demand.js';
 import { reportUnhandled } from '../unhandled.js';
@@ -49,9 +49,8 @@ export interface PullOptions {
  * @throws SourceError in the stream when a ReadableStream is locked already
  */
 export function pull<T>(input: PullInput<T>, options: PullOptions = {}): Observable<T> {
-  checkOptions('pull', options, ['readAhead']);
+  checkOptions('pull', options, { readAhead: POSITIVE });
   const { readAhead = 1 } = options;
-  checkCount('readAhead', readAhead);
   if (typeof input === 'object' || typeof input === 'string') {
     if (isStream(input)) return asynchronous(() => streamIterator(input), readAhead);
     const source = input as Partial<Iterable<T> & AsyncIterable<T>>;

@@ -33,11 +33,6 @@ export class RingBuffer<T> {
     return this.items[(this.head + i) & (this.items.length - 1)] as T;
   }
 
-  /** Puts `value` in the place of the newest one. Only for a ring that is not empty. */
-  replaceLast(value: T): void {
-    this.items[(this.head + this.count - 1) & (this.items.length - 1)] = value;
-  }
-
   private resize(length: number): void {
     const items = new Array<T | undefined>(length).fill(undefined);
     for (let i = 0; i < this.count; i++) items[i] = this.at(i);

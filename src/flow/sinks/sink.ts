@@ -58,9 +58,8 @@ export class Sink<T> extends Subscriber<T> implements Demand {
 
   /** Asks for `n` values more. */
   request(n: number): void {
-    const asleep = this.credit <= 0;
     this.credit += n;
-    if (asleep && this.credit > 0) this.listeners.wake(this);
+    this.listeners.wake(this); // also when there was credit: a source that reads ahead may read more
   }
 
   protected override _next(value: T): void {

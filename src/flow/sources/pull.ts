@@ -51,7 +51,7 @@ export interface PullOptions {
 export function pull<T>(input: PullInput<T>, options: PullOptions = {}): Observable<T> {
   checkOptions('pull', options, { readAhead: POSITIVE });
   const { readAhead = 1 } = options;
-  if (typeof input === 'object' || typeof input === 'string') {
+  if ((typeof input === 'object' && input !== null) || typeof input === 'string') {
     if (isStream(input)) return asynchronous(() => streamIterator(input), readAhead);
     const source = input as Partial<Iterable<T> & AsyncIterable<T>>;
     if (Array.isArray(input)) return array(input as readonly T[]);

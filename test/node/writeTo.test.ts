@@ -1,0 +1,134 @@
+import { PassThrough, Writable } from 'node:stream';
+import { concat, NEVER, of, Subject, throwError } from 'rxjs';
+import { describe, expect, test } from 'vitest';
+import { OverflowError, pull, SourceError } from '../../src/index.js';
+import { writeTo } from '../../src/node/index.js';
+
+/** A Writable of `highWaterMark` objects that takes a value each time the test says so. */
+class Slow extends Writable {
+  readonly written: unknown[] = [];
+  private taken: (() => void) | undefined;
+
+  constructor(highWaterMark: number) {
+    super({ objectMode: true, highWaterMark });
+  }
+
+  override _write(value: unknown, _encoding: string, done: () => void): void {
+    this.written.push(value);
+    this.taken = done;
+  }
+
+  take(): void {
+    const { taken } = this;
+    this.taken = undefined;
+    taken?.();
+  }
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const numbers = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
+
+describe('writeTo', () => {
+  test('reads the source only as fast as the Writable takes, writes each value once, in order, and waits for the end', async () => {
+    let read = 0;
+    function* source(): Generator<number> {
+      for (const n of numbers(100)) yield ((read = n), n);
+    }
+    const slow = new Slow(3);
+    let done = false;
+    const writing = pull(source())
+      .pipe(writeTo(slow, { capacity: 2 }))
+      .then(() => (done = true));
+    for (let taken = 0; taken < 100; taken++) {
+      await settled();
+      expect(read - taken).toBeLessThanOrEqual(3 + 2 + 1);
+      expect(done).toBe(false);
+      slow.take();
+    }
+    await writing;
+    expect(slow.written).toEqual(numbers(100));
+    expect(slow.writableFinished).toBe(true);
+    expect(slow.listenerCount('drain') + slow.listenerCount('close') + slow.listenerCount('error')).toBe(0);
+  });
+
+  test('goes on when write() says yes again after a drain', async () => {
+    const slow = new Slow(2);
+    const writing = pull(numbers(7)).pipe(writeTo(slow));
+    while (slow.written.length < 7) {
+      await settled();
+      slow.take();
+    }
+    slow.take();
+    await writing;
+    expect(slow.written).toEqual(numbers(7));
+  });
+
+  test('a Writable that is full at the start is waited for', async () => {
+    const slow = new Slow(1);
+    slow.write(0);
+    const writing = pull([1]).pipe(writeTo(slow));
+    await settled();
+    expect(slow.written).toEqual([0]);
+    slow.take();
+    await settled();
+    slow.take();
+    await writing;
+    expect(slow.written).toEqual([0, 1]);
+  });
+
+  test('an error of the source rejects and destroys the Writable with it', async () => {
+    const failure = new Error('source');
+    const file = new PassThrough();
+    await expect(concat(of('a'), throwError(() => failure)).pipe(writeTo(file))).rejects.toBe(failure);
+    expect(file.destroyed).toBe(true);
+    expect(file.errored).toBe(failure);
+  });
+
+  test('an error of the Writable rejects and unsubscribes the source', async () => {
+    const failure = new Error('disk full');
+    const source = new Subject<string>();
+    const disk = new Writable({ write: (_chunk, _encoding, done) => done(failure) });
+    const writing = source.pipe(writeTo(disk));
+    source.next('a');
+    await expect(writing).rejects.toBe(failure);
+    expect(source.observed).toBe(false);
+  });
+
+  test('a Writable that closes early rejects', async () => {
+    const source = new Subject<string>();
+    const socket = new PassThrough();
+    const writing = source.pipe(writeTo(socket));
+    socket.destroy();
+    await expect(writing).rejects.toBeInstanceOf(SourceError);
+    expect(source.observed).toBe(false);
+    await expect(pull(['a']).pipe(writeTo(socket))).rejects.toBeInstanceOf(SourceError);
+  });
+
+  test('aborting rejects with the reason, unsubscribes and destroys', async () => {
+    const controller = new AbortController();
+    const file = new PassThrough();
+    let closed = false;
+    function* source(): Generator<string> {
+      try {
+        for (;;) yield 'x'.repeat(10_000);
+      } finally {
+        closed = true;
+      }
+    }
+    const writing = pull(source()).pipe(writeTo(file, { signal: controller.signal }));
+    controller.abort(new Error('enough'));
+    await expect(writing).rejects.toThrow('enough');
+    expect(closed).toBe(true);
+    expect(file.destroyed).toBe(true);
+    await expect(NEVER.pipe(writeTo(new PassThrough(), { signal: controller.signal }))).rejects.toThrow('enough');
+  });
+
+  test('a source that ignores demand overflows', async () => {
+    const writing = of(...numbers(9)).pipe(writeTo(new Slow(1), { capacity: 2 }));
+    await expect(writing).rejects.toBeInstanceOf(OverflowError);
+  });
+
+  test('a value the Writable can not take rejects', async () => {
+    await expect(of(null as unknown as string).pipe(writeTo(new PassThrough()))).rejects.toThrow('null');
+  });
+});

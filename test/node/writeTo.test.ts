@@ -123,9 +123,16 @@ describe('writeTo', () => {
     await expect(NEVER.pipe(writeTo(new PassThrough(), { signal: controller.signal }))).rejects.toThrow('enough');
   });
 
-  test('a source that ignores demand overflows', async () => {
-    const writing = of(...numbers(9)).pipe(writeTo(new Slow(1), { capacity: 2 }));
-    await expect(writing).rejects.toBeInstanceOf(OverflowError);
+  test('a source that ignores demand overflows, after what was held', async () => {
+    const slow = new Slow(1);
+    const writing = of(...numbers(9)).pipe(writeTo(slow, { capacity: 2 }));
+    const refused = expect(writing).rejects.toBeInstanceOf(OverflowError);
+    for (let i = 0; i < 4; i++) {
+      await settled();
+      slow.take();
+    }
+    await refused;
+    expect(slow.written).toEqual([1, 2, 3]); // what was held came first
   });
 
   test('a value the Writable can not take rejects', async () => {

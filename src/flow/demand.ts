@@ -14,7 +14,10 @@ import type { Subscriber, Unsubscribable } from 'rxjs';
 export interface Demand {
   /** Values it can take now without passing its bound; `Infinity` when nobody downstream limits. */
   readonly requested: number;
-  /** Calls `listener` each time `requested` rises from 0, until unsubscribed; now and then also when it did not. */
+  /**
+   * Calls `listener` when `requested` has risen from 0, until unsubscribed. A stage that has enough to go on with may wait until
+   * half of its room is free, so that one call is for many values; a call may also come when nothing rose.
+   */
   onRequest(listener: () => void): Unsubscribable;
 }
 

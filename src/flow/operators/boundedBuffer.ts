@@ -110,6 +110,11 @@ class BufferStage<T> extends Stage<T> {
     return this.options.cost === undefined || room <= 0 ? room : 1;
   }
 
+  /** While more than half is held there is enough to go on with. */
+  protected override get wantsMore(): boolean {
+    return this.used <= this.options.capacity / 2 && this.requested > 0;
+  }
+
   get held(): number {
     return this.ring.size;
   }

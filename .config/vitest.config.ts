@@ -1,0 +1,33 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const root = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
+
+/** Where a JSON report is written, besides the one on the terminal. */
+const report = process.env['VITEST_REPORT'];
+
+/** `--mode deep` runs each law 100,000 times, as before a release. */
+export default defineConfig(({ mode }) => ({
+  test: {
+    reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
+    projects: [
+      {
+        resolve: {
+          alias: [
+            { find: /^sluice$/, replacement: root('src/index.ts') },
+            { find: /^sluice\/(node|testing)$/, replacement: root('src/$1/index.ts') },
+          ],
+        },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/package/**', 'test/docs/**'],
+          setupFiles: [root('.config/vitest.setup.ts')],
+          ...(mode === 'deep' && { env: { SLUICE_RUNS: '100000' }, testTimeout: 3_600_000 }),
+        },
+      },
+      // What was built: the package as users install it, and the documentation's examples.
+      { test: { name: 'package', include: ['test/{package,docs}/**/*.test.ts'] } },
+    ],
+  },
+}));

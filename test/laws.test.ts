@@ -1,0 +1,62 @@
+import { map } from 'rxjs';
+import { describe, test } from 'vitest';
+import { boundedBuffer, pool, type BoundedBufferOptions, type PoolOptions } from '../src/index.js';
+import { operatorLaws, type LawSubject } from '../src/testing/index.js';
+
+const runs = Number(process.env['SLUICE_RUNS'] ?? 1_000);
+
+const buffer = (name: string, options: BoundedBufferOptions<number>, facts: Partial<LawSubject> = {}): LawSubject => ({
+  name: `boundedBuffer, ${name}`,
+  create: ({ scheduler, monitor, onDrop }) => boundedBuffer<number>({ ...options, scheduler, monitor, onDrop }),
+  bound: options.capacity,
+  ...facts,
+});
+
+const workers = (name: string, options: PoolOptions<number>, facts: Partial<LawSubject> = {}): LawSubject => ({
+  name: `pool, ${name}`,
+  create: ({ scheduler, monitor, onDrop, work }) => pool(work, { ...options, scheduler, monitor, onDrop }),
+  bound: options.window ?? 2 * options.concurrency,
+  concurrency: options.concurrency,
+  ordered: options.order === 'source' ? true : (options.key ?? false),
+  ...facts,
+});
+
+const subjects: LawSubject[] = [
+  buffer('error', { capacity: 3 }),
+  buffer('capacity 1', { capacity: 1 }),
+  buffer('drop-oldest', { capacity: 3, overflow: 'drop-oldest' }, { drops: ['evicted'] }),
+  buffer('drop-newest', { capacity: 3, overflow: 'drop-newest' }),
+  buffer('cost', { capacity: 4, cost: (value) => value % 3 }),
+  buffer('maxAge', { capacity: 3, maxAge: 25 }, { drops: ['overflow', 'expired'] }),
+  {
+    name: 'boundedBuffer, merge',
+    create:
+      ({ scheduler, monitor, onDrop }) =>
+      (source) =>
+        source.pipe(
+          map((value) => [value]),
+          boundedBuffer({ capacity: 2, overflow: { merge: (a, b) => [...a, ...b] }, scheduler, monitor, onDrop }),
+        ),
+    bound: 2,
+    drops: ['merged'],
+  },
+  workers('by completion', { concurrency: 3 }),
+  workers('one at a time', { concurrency: 1, waiting: 0 }, { bound: 1, ordered: true }),
+  workers('in source order', { concurrency: 3, order: 'source', window: 6 }),
+  workers('narrow window', { concurrency: 3, order: 'source', window: 2 }),
+  workers('by key', { concurrency: 3, key: (value) => value % 2 }),
+  workers('by key, in source order', {
+    concurrency: 2,
+    waiting: 4,
+    key: (value) => value % 3,
+    order: 'source',
+    window: 6,
+  }),
+  workers('timeout', { concurrency: 2, timeout: 1_000_000 }),
+];
+
+describe.each(subjects)('$name', (subject) => {
+  test.each(operatorLaws)('$semantics: $name', (law) => {
+    law.check(subject, { runs });
+  });
+});

@@ -1,0 +1,94 @@
+/** What each export costs a browser bundle that imports it alone, minified and gzipped, without RxJS. */
+import { gzipSync } from 'node:zlib';
+import { build, type BuildOptions } from 'esbuild';
+import { afterAll, describe, expect, test } from 'vitest';
+import { read, root } from './project.js';
+
+/** Ceilings in bytes: the budget where there is one, otherwise about 10 % above what was measured. */
+const CEILINGS: Record<string, number> = {
+  boundedBuffer: 2_000,
+  pool: 4_000,
+  boundedQueue: 2_130,
+  pull: 2_260,
+  demandOf: 280,
+  Stage: 1_360,
+  Sink: 850,
+  toAsyncIterable: 3_790,
+  toReadableStream: 3_600,
+  SluiceError: 280,
+  OptionError: 340,
+  OverflowError: 390,
+  QueueClosedError: 380,
+  WorkerTimeoutError: 410,
+  ReturnError: 350,
+  SourceError: 330,
+};
+/** The budget of `import * as sluice from 'sluice'`, in bytes. */
+const WHOLE = 8_000;
+
+/** Strings that the minifier keeps, and that only the pool has. */
+const ONLY_IN_POOL = ['concurrency', 'did not finish value number', 'AbortController', 'worker'];
+
+async function bundle(code: string, options: BuildOptions = {}): Promise<string> {
+  const result = await build({
+    stdin: { contents: code, resolveDir: root },
+    bundle: true,
+    write: false,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    external: ['rxjs'],
+    ...options,
+  });
+  return result.outputFiles![0]!.text;
+}
+
+function gzipped(code: string): number {
+  return gzipSync(code, { level: 9 }).length;
+}
+
+const names = Object.keys(await import('sluice')).sort();
+const sizes: Record<string, { bytes: number; ceiling: number | undefined }> = {};
+
+describe('gzipped size', () => {
+  afterAll(() => console.table(sizes));
+
+  test.each(names)('of %s', async (name) => {
+    const bytes = gzipped(await bundle(`export { ${name} } from 'sluice';`));
+    sizes[name] = { bytes, ceiling: CEILINGS[name] };
+    expect(bytes).toBeLessThanOrEqual(CEILINGS[name] ?? 0);
+  });
+
+  test('of the whole main entry', async () => {
+    const bytes = gzipped(await bundle(`export * from 'sluice';`));
+    sizes['*'] = { bytes, ceiling: WHOLE };
+    expect(bytes).toBeLessThanOrEqual(WHOLE);
+  });
+});
+
+test('each ceiling is for an export', () => {
+  expect(Object.keys(CEILINGS).sort()).toEqual(names);
+});
+
+test('boundedBuffer brings no pool code along', async () => {
+  const [pool, buffer] = await Promise.all(
+    ['pool', 'boundedBuffer'].map((name) => bundle(`export { ${name} } from 'sluice';`)),
+  );
+  for (const text of ONLY_IN_POOL) {
+    expect(pool).toContain(text);
+    expect(buffer).not.toContain(text);
+  }
+});
+
+test('nothing runs on import, as `sideEffects: false` promises', async () => {
+  // Without that promise esbuild keeps what might have an effect: nothing but the import of RxJS.
+  const kept = await bundle(`import 'sluice';`, { ignoreAnnotations: true });
+  expect(kept.replace(/^import\{[^}]*\}from"rxjs";/, '').trim()).toBe('');
+});
+
+test('the main entry has no Node API', async () => {
+  // esbuild fails on any `node:` import for a browser.
+  expect(await bundle(`export * from 'sluice';`)).not.toContain('node:');
+  expect(read('dist/index.js')).not.toMatch(/\bnode:|\bprocess\.|\bBuffer\b/);
+});

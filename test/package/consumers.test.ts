@@ -1,0 +1,93 @@
+/** Small programs that install the packed tarball, as users would, and run. */
+import { spawnSync } from 'node:child_process';
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
+import { createContext, runInContext } from 'node:vm';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { npm, pack, read, root, temporaryFolder } from './project.js';
+
+const folder = temporaryFolder();
+afterAll(() => folder.remove());
+
+beforeAll(() => {
+  cpSync(join(root, 'test/package/consumers'), folder.path, { recursive: true });
+  const versions = (JSON.parse(read('package.json')) as { devDependencies: Record<string, string> }).devDependencies;
+  const packages = ['rxjs', 'fast-check', '@types/node'].map((name) => `${name}@${versions[name]!}`);
+  npm(['install', '--prefer-offline', '--no-audit', '--no-fund', pack(folder.path), ...packages], folder.path);
+}, 120_000);
+
+/** Runs a program in the consumers' folder and returns the lines it prints. */
+function lines(...args: readonly string[]): string[] {
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder.path, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${args.join(' ')} failed:\n${stdout}${stderr}`); // tsc reports on stdout
+  return stdout.trimEnd().split('\n');
+}
+
+const doubled = ['doubled 2', 'doubled 4', 'doubled 6'];
+
+test('ESM', () => {
+  expect(lines('esm/main.js')).toEqual([...doubled, 'written a', 'written b', 'true SLUICE_OPTION']);
+});
+
+test('ESM, sluice/testing', () => {
+  expect(lines('esm/testing.js')).toEqual(['Left over: setInterval']);
+});
+
+test('CommonJS, and both formats in one process', () => {
+  expect(lines('cjs/main.cjs')).toEqual([
+    ...doubled,
+    'written a',
+    'written b',
+    'two copies true',
+    'read 6',
+    'true SLUICE_OPTION',
+  ]);
+});
+
+test.each(['node16', 'bundler'])(
+  'TypeScript, resolution %s',
+  (resolution) => {
+    const output = `out-${resolution}`;
+    lines(
+      join(root, 'node_modules/typescript/bin/tsc'),
+      '-p',
+      `typescript/tsconfig.${resolution}.json`,
+      '--outDir',
+      output,
+    );
+    expect(lines(`${output}/main.js`)).toEqual([...doubled, 'written a', 'capacity SLUICE_OPTION']);
+    if (resolution === 'node16') expect(lines(`${output}/required.cjs`)).toEqual(['1.0 function']);
+  },
+  30_000,
+);
+
+test('a bundle for browsers', async () => {
+  const { outputFiles } = await build({
+    entryPoints: [join(folder.path, 'browser/main.js')],
+    bundle: true,
+    write: false,
+    platform: 'browser',
+    target: 'es2022',
+  });
+  const printed: string[] = [];
+  const done = new Promise<void>((resolve) => {
+    const log = (...values: unknown[]): void => {
+      printed.push(values.join(' '));
+      if (printed.length === 6) resolve();
+    };
+    // What a browser has of what the program needs; no `process`, `Buffer` or `require`.
+    const globals = {
+      console: { log },
+      ReadableStream,
+      AbortController,
+      setTimeout,
+      clearTimeout,
+      setInterval,
+      clearInterval,
+    };
+    runInContext(outputFiles[0]!.text, createContext(globals));
+  });
+  await done;
+  expect(printed).toEqual([...doubled, 'accepted full', 'a true', 'true SLUICE_OPTION']);
+});

@@ -1,0 +1,25 @@
+import { PassThrough } from 'node:stream';
+import { map, type Observable } from 'rxjs';
+import { boundedBuffer, OptionError, pool, pull, toAsyncIterable, type PoolOptions } from 'sluice';
+import { fromReadable, writeTo } from 'sluice/node';
+
+const options: PoolOptions<number> = { concurrency: 2, order: 'source' };
+const doubled: Observable<string> = pull([1, 2, 3]).pipe(
+  map((value) => value * 2),
+  pool(async (value) => `doubled ${value}`, options),
+  boundedBuffer({ capacity: 2 }),
+);
+for await (const value of toAsyncIterable(doubled)) console.log(value.toString());
+
+const written = new PassThrough();
+written.setEncoding('utf8').on('data', (text: string) => console.log(`written ${text}`));
+const through = new PassThrough({ objectMode: true });
+through.end('a');
+await writeTo(written)(fromReadable<string>(through));
+
+try {
+  // @ts-expect-error `capacity` is required
+  boundedBuffer({});
+} catch (error) {
+  if (error instanceof OptionError) console.log(error.option, error.code);
+}

@@ -1,0 +1,144 @@
+/** The rules of docs/architecture.md that the compiler does not keep: layers, cycles, names, sizes. */
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
+import ts from 'typescript';
+import { describe, expect, test } from 'vitest';
+import { filesBelow, read, root } from './project.js';
+
+const files = filesBelow('src', '.ts');
+const imports = new Map(files.map((file) => [file, importsOf(file)]));
+
+/** What the files of each layer may import, besides the layer itself. The first pattern that fits names the layer. */
+const LAYERS: [layer: RegExp, allowed: RegExp][] = [
+  [/^src\/core\//, /^$/],
+  [/^src\/errors\.ts$/, /^$/],
+  [/^src\/options\.ts$/, /^src\/errors\.ts$/],
+  [/^src\/flow\//, /^(src\/(core\/.*|errors\.ts|options\.ts)|rxjs)$/],
+  [/^src\/index\.ts$/, /^src\/(flow\/.*|errors\.ts)$/],
+  [/^src\/node\//, /^(src\/(core\/.*|flow\/.*|(index|errors|options)\.ts)|rxjs|node:\w+)$/],
+  [/^src\/testing\//, /^(src\/(flow\/.*|(index|errors|options)\.ts)|rxjs|rxjs\/testing|fast-check)$/],
+];
+
+/** Where an export of another name than its file lives, and its test and its page. */
+const ELSEWHERE: Record<string, { file: string; test: string; page: string }> = {
+  demandOf: { file: 'src/flow/demand.ts', test: 'test/flow/demand.test.ts', page: 'docs/writing-your-own.md' },
+  Stage: { file: 'src/flow/stage.ts', test: 'test/flow/stage.test.ts', page: 'docs/writing-your-own.md' },
+  Sink: { file: 'src/flow/sinks/sink.ts', test: 'test/flow/sinks/sink.test.ts', page: 'docs/writing-your-own.md' },
+};
+/** Which of docs/operators, docs/sources and docs/sinks has the page of a Node stream. */
+const NODE_PAGES: Record<string, string> = { fromReadable: 'sources', toReadable: 'sinks', writeTo: 'sinks' };
+
+describe('layers', () => {
+  test('each file imports what its layer may', () => {
+    const wrong = files.flatMap((file) => {
+      const rule = LAYERS.find(([layer]) => layer.test(file));
+      if (rule === undefined) return `${file} is in no layer: add one to LAYERS, and to docs/architecture.md`;
+      const [layer, allowed] = rule;
+      return imports
+        .get(file)!
+        .filter((imported) => !layer.test(imported) && !allowed.test(imported))
+        .map((imported) => `${file} imports ${imported}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test('no cycles', () => {
+    const left = new Map(imports);
+    for (let found = true; found;) {
+      found = false;
+      for (const [file, imported] of left) {
+        if (imported.some((other) => left.has(other))) continue;
+        found = left.delete(file); // it imports nothing that is left
+      }
+    }
+    expect([...left.keys()]).toEqual([]);
+  });
+
+  test("only src/flow/demand.ts touches RxJS's `destination`", () => {
+    expect(files.filter((file) => names(file).has('destination'))).toEqual(['src/flow/demand.ts']);
+  });
+
+  test('only src/flow/demand.ts knows the symbol of the demand', () => {
+    expect(files.filter((file) => read(file).includes("'sluice.demand'"))).toEqual(['src/flow/demand.ts']);
+  });
+});
+
+describe.each(['src/index.ts', 'src/node/index.ts'])('%s', (entry) => {
+  test.each(exportsOf(entry))('$name has a file, a test and a page', ({ name, file }) => {
+    const expected = ELSEWHERE[name] ?? placesOf(name, file);
+    expect(file).toBe(expected.file);
+    expect([expected.test, expected.page].filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+});
+
+describe('files', () => {
+  test('a source file has at most 300 lines', () => {
+    expect(files.filter((file) => read(file).trimEnd().split('\n').length > 300)).toEqual([]);
+  });
+
+  test('each test is where the file is that it tests: rateLimit.test.ts, or rateLimit.rates.test.ts', () => {
+    const tests = filesBelow('test', '.test.ts').filter((file) => /^test\/(core|flow|node|testing)\//.test(file));
+    const source = (file: string): string => file.replace(/^test/, 'src').replace(/(\.\w+)?\.test\.ts$/, '.ts');
+    expect(tests.filter((file) => !files.includes(source(file)))).toEqual([]);
+  });
+
+  test('the top level has what a visitor looks for, and nothing else', () => {
+    const allowed =
+      /^(\..+|src|bench|test|docs|(README|CHANGELOG|CONTRIBUTING)\.md|LICENSE|(package|package-lock|tsconfig)\.json)$/;
+    const built = ['dist', 'node_modules', 'coverage'];
+    expect(readdirSync(root).filter((name) => !allowed.test(name) && !built.includes(name))).toEqual([]);
+  });
+});
+
+/** What `file` imports: paths of the project, and names of packages. Types count too. */
+function importsOf(file: string): string[] {
+  return ts
+    .preProcessFile(read(file))
+    .importedFiles.map(({ fileName }) =>
+      fileName.startsWith('.') ? posix.join(dirname(file), fileName).replace(/\.js$/, '.ts') : fileName,
+    );
+}
+
+/** Every identifier of `file`, and every string that may be one. */
+function names(file: string): Set<string> {
+  const found = new Set<string>();
+  const visit = (node: ts.Node): void => {
+    if (ts.isIdentifier(node) || ts.isStringLiteralLike(node)) found.add(node.text);
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(file, read(file), ts.ScriptTarget.ES2022));
+  return found;
+}
+
+/** The functions and classes that `entry` exports, errors aside, and the files that declare them. */
+function exportsOf(entry: string): { name: string; file: string }[] {
+  const program = ts.createProgram([join(root, entry)], {
+    module: ts.ModuleKind.NodeNext,
+    target: ts.ScriptTarget.ES2022,
+    noLib: true,
+    types: [],
+  });
+  const checker = program.getTypeChecker();
+  const module = checker.getSymbolAtLocation(program.getSourceFile(join(root, entry))!)!;
+  return checker
+    .getExportsOfModule(module)
+    .filter((symbol) => !symbol.declarations!.some(ts.isTypeOnlyExportDeclaration))
+    .map((symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol))
+    .filter((symbol) => symbol.flags & ts.SymbolFlags.Value)
+    .map(({ name, declarations }) => ({
+      name,
+      file: posix.relative(posix.normalize(root), declarations![0]!.getSourceFile().fileName),
+    }))
+    .filter(({ file }) => file !== 'src/errors.ts');
+}
+
+/** Where the file, test and page of `name` are to be, by the folder it is in: rateLimit ↔ rate-limit.md. */
+function placesOf(name: string, file: string): { file: string; test: string; page: string } {
+  const folder = dirname(file);
+  const pages = NODE_PAGES[name] ?? folder.split('/').at(-1)!;
+  return {
+    file: `${folder}/${name}.ts`,
+    test: `${folder.replace(/^src/, 'test')}/${name}.test.ts`,
+    page: `docs/${pages}/${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}.md`,
+  };
+}

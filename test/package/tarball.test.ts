@@ -1,0 +1,50 @@
+/** What users would install: the files in it, and what publint and are-the-types-wrong say about it. */
+import { readFileSync } from 'node:fs';
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import { afterAll, expect, test } from 'vitest';
+import { pack, read, temporaryFolder } from './project.js';
+
+const folder = temporaryFolder();
+const tarball = readFileSync(pack(folder.path));
+afterAll(() => folder.remove());
+
+const manifest = JSON.parse(read('package.json')) as Record<string, object | undefined>;
+
+test('it has what is built and the texts that belong to it, nothing else', () => {
+  const files = createPackageFromTarballData(tarball).listFiles();
+  const [texts, built] = [
+    /\/(README|CHANGELOG)\.md$|\/(LICENSE|package\.json)$/,
+    /\/dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)$/,
+  ];
+  expect(files.filter((file) => !texts.test(file) && !built.test(file))).toEqual([]);
+  expect(files.filter((file) => texts.test(file))).toHaveLength(4);
+});
+
+test('it has no runtime dependency', () => {
+  expect(manifest['dependencies'] ?? {}).toEqual({});
+  expect(manifest['peerDependencies']).toEqual({ rxjs: '^7.8.0', 'fast-check': '^4.0.0' });
+  expect(manifest['peerDependenciesMeta']).toEqual({ 'fast-check': { optional: true } });
+});
+
+test('publint finds nothing', async () => {
+  const { messages, pkg } = await publint({ pack: { tarball: Uint8Array.from(tarball).buffer }, strict: true });
+  expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
+});
+
+test('the types are right for each kind of resolution', async () => {
+  const result = await checkPackage(createPackageFromTarballData(tarball));
+  if (!result.types) throw new Error('the package has no types');
+  expect(Object.keys(result.entrypoints).sort()).toEqual(['.', './node', './package.json', './testing']);
+  // TypeScript's oldest resolution, `node10`, knows no `exports`: only the main entry can be found by it.
+  const problems = result.problems.filter(
+    (problem) =>
+      !(problem.kind === 'NoResolution' && problem.resolutionKind === 'node10' && problem.entrypoint !== '.'),
+  );
+  expect(problems).toEqual([]);
+});
+
+test('the lock file names no registry', () => {
+  expect(read('package-lock.json')).not.toMatch(/"resolved": "http/);
+});

@@ -1,0 +1,54 @@
+/** What the compiler infers for operators. Checked by `npm run typecheck`; nothing here runs. */
+import { EMPTY, map, of, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
+import { boundedBuffer, demandOf, pool, pull, type Demand, type Drop, type Ledger } from 'sluice';
+import { expectTypeOf } from 'vitest';
+
+const numbers = pull([1, 2, 3]);
+
+// boundedBuffer keeps the type, from the pipeline or from its own callbacks.
+expectTypeOf(numbers.pipe(boundedBuffer({ capacity: 1 }))).toEqualTypeOf<Observable<number>>();
+expectTypeOf(boundedBuffer<string>({ capacity: 1 })).toEqualTypeOf<MonoTypeOperatorFunction<string>>();
+numbers.pipe(
+  boundedBuffer({
+    capacity: 1,
+    cost: (value) => {
+      expectTypeOf(value).toEqualTypeOf<number>();
+      return value;
+    },
+    overflow: { merge: (held, incoming) => held + incoming },
+    onDrop: (drop) => expectTypeOf(drop).toEqualTypeOf<Drop>(),
+    monitor: { add: (stage) => expectTypeOf(stage.ledger).toEqualTypeOf<Ledger>() },
+  }),
+  map((value) => value.toFixed()),
+);
+// @ts-expect-error `capacity` is required
+boundedBuffer({});
+// @ts-expect-error a policy that does not exist
+boundedBuffer({ capacity: 1, overflow: 'drop' });
+// @ts-expect-error merge is to return what is held
+numbers.pipe(boundedBuffer({ capacity: 1, overflow: { merge: () => 'text' } }));
+
+// pool takes its input from the pipeline and its output from what the worker returns.
+const options = { concurrency: 2 };
+expectTypeOf(numbers.pipe(pool(async (value) => value.toFixed(), options))).toEqualTypeOf<Observable<string>>();
+expectTypeOf(numbers.pipe(pool((value) => of(value, 'end'), options))).toEqualTypeOf<Observable<string | number>>();
+expectTypeOf(numbers.pipe(pool((value) => [value === 1], options))).toEqualTypeOf<Observable<boolean>>();
+expectTypeOf(numbers.pipe(pool(() => EMPTY, options))).toEqualTypeOf<Observable<never>>();
+numbers.pipe(
+  pool(
+    async (value, { signal, index }) => {
+      expectTypeOf(value).toEqualTypeOf<number>();
+      expectTypeOf(signal).toEqualTypeOf<AbortSignal>();
+      expectTypeOf(index).toEqualTypeOf<number>();
+    },
+    { concurrency: 2, key: (value) => value.toFixed(), order: 'source' },
+  ),
+);
+// @ts-expect-error a worker returns something that can be waited for
+numbers.pipe(pool((value) => value, options));
+// @ts-expect-error `concurrency` is required
+numbers.pipe(pool(async (value) => value, {}));
+// @ts-expect-error the orders are 'completion' and 'source'
+numbers.pipe(pool(async (value) => value, { concurrency: 1, order: 'arrival' }));
+
+expectTypeOf(demandOf).returns.toEqualTypeOf<Demand>();

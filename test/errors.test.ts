@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import * as sluice from '../src/index.js';
 
-const { OptionError, OverflowError, QueueClosedError, ReturnError, SluiceError, SourceError, WorkerTimeoutError } = sluice;
+const { OptionError, OverflowError, QueueClosedError, ReturnError, SluiceError, SourceError, WorkerTimeoutError } =
+  sluice;
 
 const errors = [
   new OptionError('capacity', 0, 'no'),
@@ -35,9 +36,12 @@ describe('errors', () => {
     expect(foreign).not.toBeInstanceOf(OptionError);
   });
 
-  test.each([undefined, null, 7, 'SLUICE_OPTION', {}, { code: 7 }, new Error('x')])('%s is no error of ours', (value) => {
-    expect((value as unknown) instanceof SluiceError).toBe(false);
-  });
+  test.each([undefined, null, 7, 'SLUICE_OPTION', {}, { code: 7 }, new Error('x')])(
+    '%s is no error of ours',
+    (value) => {
+      expect((value as unknown) instanceof SluiceError).toBe(false);
+    },
+  );
 
   test('a stack says the code', () => {
     expect(errors[0]!.stack).toContain('SluiceError [SLUICE_OPTION]: no');

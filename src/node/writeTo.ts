@@ -31,58 +31,54 @@ export interface WriteToOptions<T> {
  *
  * const file = new PassThrough();
  * file.setEncoding('utf8').on('data', (text) => console.log(text));
- * await pull(['a', 'b']).pipe(writeTo(file));
+ * await writeTo(pull(['a', 'b']), file);
  * console.log(file.writableFinished);
  * // => a
  * // => b
  * // => true
  * ```
  *
- * @returns a function from the source to a promise, to end a `pipe` with
+ * @returns a promise of the end
  * @throws OptionError at the call when an option is wrong
  * @throws OverflowError by rejection, when the source ignores demand and `overflow` is `'error'`
  * @throws SourceError by rejection, when the Writable was closed before its end
  */
-export function writeTo<T>(
-  writable: Writable,
-  options: WriteToOptions<T> = {},
-): (source: Observable<T>) => Promise<void> {
+export function writeTo<T>(source: Observable<T>, writable: Writable, options: WriteToOptions<T> = {}): Promise<void> {
   if (typeof (writable as Partial<Writable> | null)?.write !== 'function')
     expected('writable', 'a Node Writable', writable);
   checkOptions('writeTo', options, { capacity: POSITIVE, overflow: OVERFLOW, signal: OBJECT });
   const { capacity = 16, overflow, signal } = options;
-  return (source) =>
-    new Promise((resolve, reject) => {
-      const fail = (error: unknown): void => {
-        sink.unsubscribe();
-        writable.off('drain', ask).off('error', fail).off('close', closed).off('finish', finished);
-        signal?.removeEventListener('abort', abort);
-        // Another error of a Writable that is given up must not become an uncaught exception.
-        if (!writable.destroyed)
-          writable.on('error', () => undefined).destroy(error instanceof Error ? error : undefined);
-        reject(error as Error);
-      };
-      const ask = (): void => sink.request(1);
-      const abort = (): void => fail(signal?.reason);
-      const closed = (): void => fail(new SourceError('The Writable was closed before its end'));
-      const finished = (): void => {
-        writable.off('drain', ask).off('error', fail).off('close', closed);
-        signal?.removeEventListener('abort', abort);
-        resolve();
-      };
-      const sink = new Sink<T>({
-        next: (value) => {
-          // When `write` says no, the value is taken all the same; the next is asked for on drain.
-          if (writable.write(value)) ask();
-        },
-        error: fail,
-        complete: () => writable.end(),
-      });
-      if (signal?.aborted) return abort();
-      if (writable.destroyed || writable.writableEnded) return closed();
-      writable.on('drain', ask).once('error', fail).once('close', closed).once('finish', finished);
-      signal?.addEventListener('abort', abort, { once: true });
-      if (!writable.writableNeedDrain) ask();
-      source.pipe(boundedBuffer({ capacity, overflow, name: 'writeTo' })).subscribe(sink);
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown): void => {
+      sink.unsubscribe();
+      writable.off('drain', ask).off('error', fail).off('close', closed).off('finish', finished);
+      signal?.removeEventListener('abort', abort);
+      // Another error of a Writable that is given up must not become an uncaught exception.
+      if (!writable.destroyed)
+        writable.on('error', () => undefined).destroy(error instanceof Error ? error : undefined);
+      reject(error as Error);
+    };
+    const ask = (): void => sink.request(1);
+    const abort = (): void => fail(signal?.reason);
+    const closed = (): void => fail(new SourceError('The Writable was closed before its end'));
+    const finished = (): void => {
+      writable.off('drain', ask).off('error', fail).off('close', closed);
+      signal?.removeEventListener('abort', abort);
+      resolve();
+    };
+    const sink = new Sink<T>({
+      next: (value) => {
+        // When `write` says no, the value is taken all the same; the next is asked for on drain.
+        if (writable.write(value)) ask();
+      },
+      error: fail,
+      complete: () => writable.end(),
     });
+    if (signal?.aborted) return abort();
+    if (writable.destroyed || writable.writableEnded) return closed();
+    writable.on('drain', ask).once('error', fail).once('close', closed).once('finish', finished);
+    signal?.addEventListener('abort', abort, { once: true });
+    if (!writable.writableNeedDrain) ask();
+    source.pipe(boundedBuffer({ capacity, overflow, name: 'writeTo' })).subscribe(sink);
+  });
 }

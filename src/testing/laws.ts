@@ -113,7 +113,9 @@ export const operatorLaws: readonly OperatorLaw[] = [
     'S7',
     ['sendOnDemand', 'request', 'finish', 'complete', 'error'],
     (run) => {
-      if (run.consumer.end !== undefined) claim(run.stage?.held === 0, 'it ended with values held');
+      const gaveUp = run.drops.filter(({ reason }) => reason === 'cancelled');
+      claim(gaveUp.length === 0, `it ended before ${shown(gaveUp)}`);
+      claim(run.consumer.end === undefined || run.stage?.held === 0, 'it ended with values held');
     },
     (run) => {
       const expected = run.sourceEnd ?? 'complete';

@@ -51,9 +51,18 @@ describe('toReadable', () => {
   test('works in pipeline, errors included', async () => {
     const failure = new Error('broken');
     const out = new PassThrough().resume();
-    await expect(pipeline(toReadable(concat(of('a'), throwError(() => failure)), { objectMode: false }), out)).rejects.toBe(
-      failure,
-    );
+    await expect(
+      pipeline(
+        toReadable(
+          concat(
+            of('a'),
+            throwError(() => failure),
+          ),
+          { objectMode: false },
+        ),
+        out,
+      ),
+    ).rejects.toBe(failure);
     expect(out.destroyed).toBe(true);
     await pipeline(toReadable(pull(['a', 'b']), { objectMode: false }), new PassThrough().resume());
   });

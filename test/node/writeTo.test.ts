@@ -36,9 +36,7 @@ describe('writeTo', () => {
     }
     const slow = new Slow(3);
     let done = false;
-    const writing = pull(source())
-      .pipe(writeTo(slow, { capacity: 2 }))
-      .then(() => (done = true));
+    const writing = writeTo(pull(source()), slow, { capacity: 2 }).then(() => (done = true));
     for (let taken = 0; taken < 100; taken++) {
       await settled();
       expect(read - taken).toBeLessThanOrEqual(3 + 2 + 1);
@@ -53,7 +51,7 @@ describe('writeTo', () => {
 
   test('goes on when write() says yes again after a drain', async () => {
     const slow = new Slow(2);
-    const writing = pull(numbers(7)).pipe(writeTo(slow));
+    const writing = writeTo(pull(numbers(7)), slow);
     while (slow.written.length < 7) {
       await settled();
       slow.take();
@@ -66,7 +64,7 @@ describe('writeTo', () => {
   test('a Writable that is full at the start is waited for', async () => {
     const slow = new Slow(1);
     slow.write(0);
-    const writing = pull([1]).pipe(writeTo(slow));
+    const writing = writeTo(pull([1]), slow);
     await settled();
     expect(slow.written).toEqual([0]);
     slow.take();
@@ -79,7 +77,15 @@ describe('writeTo', () => {
   test('an error of the source rejects and destroys the Writable with it', async () => {
     const failure = new Error('source');
     const file = new PassThrough();
-    await expect(concat(of('a'), throwError(() => failure)).pipe(writeTo(file))).rejects.toBe(failure);
+    await expect(
+      writeTo(
+        concat(
+          of('a'),
+          throwError(() => failure),
+        ),
+        file,
+      ),
+    ).rejects.toBe(failure);
     expect(file.destroyed).toBe(true);
     expect(file.errored).toBe(failure);
   });
@@ -88,7 +94,7 @@ describe('writeTo', () => {
     const failure = new Error('disk full');
     const source = new Subject<string>();
     const disk = new Writable({ write: (_chunk, _encoding, done) => done(failure) });
-    const writing = source.pipe(writeTo(disk));
+    const writing = writeTo(source, disk);
     source.next('a');
     await expect(writing).rejects.toBe(failure);
     expect(source.observed).toBe(false);
@@ -97,11 +103,11 @@ describe('writeTo', () => {
   test('a Writable that closes early rejects', async () => {
     const source = new Subject<string>();
     const socket = new PassThrough();
-    const writing = source.pipe(writeTo(socket));
+    const writing = writeTo(source, socket);
     socket.destroy();
     await expect(writing).rejects.toBeInstanceOf(SourceError);
     expect(source.observed).toBe(false);
-    await expect(pull(['a']).pipe(writeTo(socket))).rejects.toBeInstanceOf(SourceError);
+    await expect(writeTo(pull(['a']), socket)).rejects.toBeInstanceOf(SourceError);
   });
 
   test('aborting rejects with the reason, unsubscribes and destroys', async () => {
@@ -115,17 +121,17 @@ describe('writeTo', () => {
         closed = true;
       }
     }
-    const writing = pull(source()).pipe(writeTo(file, { signal: controller.signal }));
+    const writing = writeTo(pull(source()), file, { signal: controller.signal });
     controller.abort(new Error('enough'));
     await expect(writing).rejects.toThrow('enough');
     expect(closed).toBe(true);
     expect(file.destroyed).toBe(true);
-    await expect(NEVER.pipe(writeTo(new PassThrough(), { signal: controller.signal }))).rejects.toThrow('enough');
+    await expect(writeTo(NEVER, new PassThrough(), { signal: controller.signal })).rejects.toThrow('enough');
   });
 
   test('a source that ignores demand overflows, after what was held', async () => {
     const slow = new Slow(1);
-    const writing = of(...numbers(9)).pipe(writeTo(slow, { capacity: 2 }));
+    const writing = writeTo(of(...numbers(9)), slow, { capacity: 2 });
     const refused = expect(writing).rejects.toBeInstanceOf(OverflowError);
     for (let i = 0; i < 4; i++) {
       await settled();
@@ -136,6 +142,6 @@ describe('writeTo', () => {
   });
 
   test('a value the Writable can not take rejects', async () => {
-    await expect(of(null as unknown as string).pipe(writeTo(new PassThrough()))).rejects.toThrow('null');
+    await expect(writeTo(of(null), new PassThrough())).rejects.toThrow('null');
   });
 });

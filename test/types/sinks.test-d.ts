@@ -11,7 +11,7 @@ declare const file: Writable;
 expectTypeOf(toAsyncIterable(texts)).toExtend<AsyncIterable<string>>();
 expectTypeOf(toReadableStream(texts, { capacity: 1 })).toEqualTypeOf<ReadableStream<string>>();
 expectTypeOf(toReadable(texts)).toEqualTypeOf<Readable>();
-expectTypeOf(writeTo(file)(texts)).toEqualTypeOf<Promise<void>>();
+expectTypeOf(writeTo(texts, file)).toEqualTypeOf<Promise<void>>();
 expectTypeOf(
   Sink.on(texts, { next: () => undefined, error: () => undefined, complete: () => undefined }),
 ).toEqualTypeOf<Sink<string>>();

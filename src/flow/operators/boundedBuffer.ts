@@ -106,8 +106,8 @@ class BufferStage<T> extends Stage<T> {
 
   /** With costs it asks for one value at a time: what the next one costs is known only when it is here. */
   get requested(): number {
-    const room = this.ending ? 0 : this.options.capacity - this.used;
-    return this.options.cost === undefined || room <= 0 ? room : 1;
+    if (this.ending || this.full) return 0;
+    return this.options.cost === undefined ? this.options.capacity - this.used : 1;
   }
 
   /** While more than half is held there is enough to go on with. */

@@ -22,7 +22,7 @@ describe('Sink', () => {
   test('a value nobody asked for is an OverflowError, and unsubscribes', () => {
     const error = vi.fn();
     const source = new Subject<number>();
-    Sink.on(source, { next: expect.unreachable, error, complete: expect.unreachable });
+    Sink.on<number>(source, { next: () => expect.unreachable(), error, complete: expect.unreachable });
     source.next(1);
     expect(error.mock.calls[0]![0]).toBeInstanceOf(OverflowError);
     expect(source.observed).toBe(false);

@@ -44,7 +44,12 @@ describe('toAsyncIterable', () => {
 
   test('an error is thrown after the values before it, once', async () => {
     const failure = new Error('broken');
-    const iterator = toAsyncIterable(concat(of(1, 2), throwError(() => failure)))[Symbol.asyncIterator]();
+    const iterator = toAsyncIterable(
+      concat(
+        of(1, 2),
+        throwError(() => failure),
+      ),
+    )[Symbol.asyncIterator]();
     expect(await iterator.next()).toEqual({ done: false, value: 1 });
     expect(await iterator.next()).toEqual({ done: false, value: 2 });
     await expect(iterator.next()).rejects.toBe(failure);

@@ -35,9 +35,15 @@ describe('toReadableStream', () => {
 
   test('an error of the source errors the stream', async () => {
     const failure = new Error('broken');
-    const reader = toReadableStream(concat(of(1), throwError(() => failure)), {
-      strategy: { highWaterMark: 0 },
-    }).getReader();
+    const reader = toReadableStream(
+      concat(
+        of(1),
+        throwError(() => failure),
+      ),
+      {
+        strategy: { highWaterMark: 0 },
+      },
+    ).getReader();
     expect((await reader.read()).value).toBe(1);
     await expect(reader.read()).rejects.toBe(failure);
   });

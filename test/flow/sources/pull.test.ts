@@ -79,7 +79,10 @@ describe('pull of a synchronous iterable', () => {
 
   test.each(['unsubscribe', 'take', 'takeUntil'])('calls return() once on %s', (how) => {
     let returned = 0;
-    const iterator = { next: () => ({ done: false as const, value: 1 }), return: () => (returned++, { done: true as const, value: 0 }) };
+    const iterator = {
+      next: () => ({ done: false as const, value: 1 }),
+      return: () => (returned++, { done: true as const, value: 0 }),
+    };
     const source = pull({ [Symbol.iterator]: () => iterator });
     if (how === 'take') source.pipe(take(2)).subscribe();
     else if (how === 'takeUntil') {
@@ -151,7 +154,10 @@ describe('pull of a synchronous iterable', () => {
         for (let i = 0; i < 1_000_000; i++) yield i;
       },
     })
-      .pipe(boundedBuffer({ capacity: 1 }), pool((value) => of(value), { concurrency: 1, waiting: 0 }))
+      .pipe(
+        boundedBuffer({ capacity: 1 }),
+        pool((value) => of(value), { concurrency: 1, waiting: 0 }),
+      )
       .subscribe(() => count++);
     expect(count).toBe(1_000_000);
   });

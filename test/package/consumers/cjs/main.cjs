@@ -11,7 +11,7 @@ async function main() {
 
   const written = new PassThrough();
   written.setEncoding('utf8').on('data', (text) => console.log(`written ${text}`));
-  await writeTo(written)(pull(['a', 'b']));
+  await writeTo(pull(['a', 'b']), written);
 
   // The package is in the process twice now, once for `require` and once for `import`: the copies understand each other.
   const other = await import('sluice');

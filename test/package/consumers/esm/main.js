@@ -12,7 +12,7 @@ for await (const value of toAsyncIterable(doubled)) console.log(value);
 
 const written = new PassThrough();
 written.setEncoding('utf8').on('data', (text) => console.log(`written ${text}`));
-await writeTo(written)(fromReadable(Readable.from(['a', 'b'])));
+await writeTo(fromReadable(Readable.from(['a', 'b'])), written);
 
 try {
   boundedBuffer({ capacity: 0 });

@@ -15,7 +15,7 @@ const written = new PassThrough();
 written.setEncoding('utf8').on('data', (text: string) => console.log(`written ${text}`));
 const through = new PassThrough({ objectMode: true });
 through.end('a');
-await writeTo(written)(fromReadable<string>(through));
+await writeTo(fromReadable<string>(through), written);
 
 try {
   // @ts-expect-error `capacity` is required

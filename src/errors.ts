@@ -27,7 +27,7 @@ export class SluiceError extends Error {
 
   static override [Symbol.hasInstance](value: unknown): boolean {
     const { code } = (value ?? {}) as { code?: unknown };
-    return typeof code === 'string' && code.startsWith((this.prototype as SluiceError).code);
+    return typeof code === 'string' && code.startsWith(this.prototype.code);
   }
 }
 

@@ -52,12 +52,13 @@ export function shown(value: unknown): string {
   if (type === 'string') return `'${value as string}' (string)`;
   if (type === 'function') return 'a function';
   if (type === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
-  return value == null ? String(value) : `${String(value)} (${type})`;
+  return value == null ? String(value) : `${String(value as number)} (${type})`;
 }
 
 /** How many pairs of letters of `word` are in `name`, whatever their case. */
 function likeness(name: string, word: string): number {
-  return [...word].filter((_, i) => name.toLowerCase().includes(word.slice(i, i + 2).toLowerCase())).length;
+  return Array.from(word, (_, i) => i).filter((i) => name.toLowerCase().includes(word.slice(i, i + 2).toLowerCase()))
+    .length;
 }
 
 function isInteger(value: unknown): value is number {

@@ -56,7 +56,7 @@ export function writeTo<T>(source: Observable<T>, writable: Writable, options: W
       // Another error of a Writable that is given up must not become an uncaught exception.
       if (!writable.destroyed)
         writable.on('error', () => undefined).destroy(error instanceof Error ? error : undefined);
-      reject(error as Error);
+      reject(error);
     };
     const ask = (): void => sink.request(1);
     const abort = (): void => fail(signal?.reason);

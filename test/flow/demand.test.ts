@@ -1,4 +1,4 @@
-import { filter, map, merge, Observable, of, scan, Subscriber, take } from 'rxjs';
+import { EMPTY, filter, map, merge, Observable, scan, Subscriber, take } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { demandOf, pull, Sink, type Demand } from '../../src/index.js';
 
@@ -69,7 +69,7 @@ describe('several sources of one demand', () => {
   test('one that ends leaves the others their turn', () => {
     const seen: string[] = [];
     const sink = new Sink<string>({ ...ignore, next: (value) => seen.push(value) });
-    merge(pull('a'), pull('bbb'), of<string>(), pull('ccc')).subscribe(sink);
+    merge(pull('a'), pull('bbb'), EMPTY, pull('ccc')).subscribe(sink);
     for (let i = 0; i < 7; i++) sink.request(1);
     expect([...seen].sort().join('')).toBe('abbbccc');
   });

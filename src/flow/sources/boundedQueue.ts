@@ -41,8 +41,8 @@ export interface BoundedQueueOptions {
  * await orders.send('d');
  * orders.complete();
  * console.log(orders.offer('e'));
- * // => closed
  * // => mailed a
+ * // => closed
  * // => mailed b
  * // => mailed d
  * // => done
@@ -129,7 +129,7 @@ export class BoundedQueue<T> extends Observable<T> {
           this.senders.delete(sender);
           signal?.removeEventListener('abort', abort);
           if (error === undefined) resolve();
-          else reject(error as Error);
+          else reject(error);
         },
       };
       const abort = (): void => sender.settle(signal?.reason);
@@ -209,13 +209,13 @@ export class BoundedQueue<T> extends Observable<T> {
     }
   }
 
+  /** The next in turn that has room. */
   private nextWithRoom(): Consumer<T> | undefined {
-    for (let i = 0; i < this.consumers.length; i++) {
-      if (this.turn >= this.consumers.length) this.turn = 0;
-      const consumer = this.consumers[this.turn++]!;
-      if (consumer.demand.requested > 0) return consumer;
-    }
-    return undefined;
+    const { consumers, turn } = this;
+    const inTurn = consumers.length === 1 ? consumers : [...consumers.slice(turn), ...consumers.slice(0, turn)];
+    const consumer = inTurn.find(({ demand }) => demand.requested > 0);
+    if (consumer !== undefined) this.turn = consumers.indexOf(consumer) + 1;
+    return consumer;
   }
 }
 

@@ -190,7 +190,7 @@ class AsyncReader<T> {
       result = this.iterator.next();
       if (!(result instanceof Promise)) result = Promise.resolve(result);
     } catch (error) {
-      result = Promise.reject(error as Error);
+      result = Promise.reject(error);
     }
     if (this.asked++ === 0) return this.await(result);
     this.later.push(result);

@@ -134,12 +134,13 @@ describe('boundedBuffer', () => {
     const throwingOnce = (): void => {
       if (calls++ === 0) throw failure;
     };
-    for (const options of [
+    const cases: Partial<BoundedBufferOptions<number>>[] = [
       { cost: throwing },
       { overflow: { merge: throwing } },
-      { overflow: 'drop-newest' as const, onDrop: throwingOnce },
-    ]) {
-      const { source, consumer } = setUp<number>({ capacity: 1, ...options });
+      { overflow: 'drop-newest', onDrop: throwingOnce },
+    ];
+    for (const options of cases) {
+      const { source, consumer } = setUp({ capacity: 1, ...options });
       source.send(1);
       source.send(2);
       expect(consumer.end).toEqual({ error: failure });

@@ -72,7 +72,7 @@ describe('pull of a synchronous iterable', () => {
 
   test('a holey array is read as undefined, as for..of does', () => {
     const seen: unknown[] = [];
-    // eslint-disable-next-line no-sparse-arrays -- the hole is the point
+
     pull([1, , 3]).subscribe((value) => seen.push(value));
     expect(seen).toEqual([1, undefined, 3]);
   });

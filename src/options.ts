@@ -52,7 +52,7 @@ export function shown(value: unknown): string {
   if (type === 'string') return `'${value as string}' (string)`;
   if (type === 'function') return 'a function';
   if (type === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
-  return value == null ? String(value) : `${String(value as number)} (${type})`;
+  return value == null ? String(value) : `${(value as number).toString()} (${type})`;
 }
 
 /** How many pairs of letters of `word` are in `name`, whatever their case. */

@@ -271,7 +271,7 @@ function equal(actual: readonly number[], expected: readonly number[], what: str
 }
 
 function shown(value: unknown): string {
-  return String(JSON.stringify(value)).slice(0, 200);
+  return value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 200);
 }
 
 function ascending(a: number, b: number): number {

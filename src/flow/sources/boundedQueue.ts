@@ -116,7 +116,8 @@ export class BoundedQueue<T> extends Observable<T> {
   send(value: T, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     const { signal } = options;
     return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason as Error);
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the reason is, it is passed on
+      if (signal?.aborted) return reject(signal.reason);
       if (this.closed) return reject(this.closedError());
       if (this.values.size < this.capacity) {
         this.take(value);

@@ -313,7 +313,7 @@ describe('pool', () => {
   });
 
   test('a promise that settles after unsubscribe is ignored', async () => {
-    let resolve = (_value: string): void => undefined;
+    let resolve: (value: string) => void = () => undefined;
     const consumer = new ManualConsumer(
       pull([1]).pipe(pool(() => new Promise<string>((done) => (resolve = done)), { concurrency: 1 })),
     );

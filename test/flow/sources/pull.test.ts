@@ -8,7 +8,7 @@ function consumer<T>(): { sink: Sink<T>; values: T[]; end: () => unknown } {
   let end: unknown;
   const sink = new Sink<T>({
     next: (value) => values.push(value),
-    error: (error) => (end = error),
+    error: (error: unknown) => (end = error),
     complete: () => (end = 'complete'),
   });
   return { sink, values, end: () => end };

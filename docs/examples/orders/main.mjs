@@ -1,0 +1,156 @@
+// Orders for three times what the e-mail service can take, with sluice and with mergeMap; then a large file, streamed.
+// @ts-check
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import autocannon from 'autocannon';
+import { count, Live, table } from './table.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '10' },
+    mb: { type: 'string', default: '200' },
+    quick: { type: 'boolean' },
+  },
+});
+const seconds = options.quick ? 2 : Number(options.seconds);
+const megabytes = options.quick ? 20 : Number(options.mb);
+
+/** What the e-mail service can take is 8 / 20 ms = 400 a second. */
+const ORDERS_PER_SECOND = 3 * 400;
+const LOADS = 10;
+const HEAP_LIMIT_MB = 100;
+
+/** @type {Set<import('node:child_process').ChildProcess>} */
+const children = new Set();
+process.on('SIGINT', () => {
+  for (const child of children) child.kill();
+  process.exit(130);
+});
+
+/** @param {string} file @param {(string | number)[]} args */
+function start(file, ...args) {
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args.map(String));
+  children.add(child);
+  child.on('exit', () => children.delete(child));
+  return child;
+}
+
+/** @param {import('node:child_process').ChildProcess} child @param {string} key @returns {Promise<any>} the next message that has `key` */
+async function message(child, key) {
+  for (;;) {
+    const [received] = await Promise.race([
+      once(child, 'message'),
+      once(child, 'exit').then(([code]) => Promise.reject(new Error(`a process ended with ${code}`))),
+    ]);
+    if (key in received) return received[key];
+  }
+}
+
+let id = 0;
+
+/** Sends its part of the orders. autocannon sends what it may in a second at once: several of them, in turn, make it even. @param {number} port @param {number} delay */
+async function load(port, delay) {
+  await setTimeout(delay);
+  await autocannon({
+    url: `http://127.0.0.1:${port}`,
+    connections: 5,
+    overallRate: ORDERS_PER_SECOND / LOADS,
+    duration: seconds,
+    requests: [
+      {
+        method: 'POST',
+        path: '/orders',
+        setupRequest: (request) => {
+          const order = { id: id++, item: 'book', ...(id % 50 > 0 && { email: `reader${id}@example.org` }) };
+          return { ...request, body: JSON.stringify(order) };
+        },
+      },
+    ],
+  });
+}
+
+/** Runs the service under load and returns its final report. @param {'sluice' | 'mergeMap'} kind */
+async function underLoad(kind) {
+  const mailServer = start('mailServer.mjs');
+  const mail = await message(mailServer, 'address');
+  const service = start('service.mjs', kind, mail.port);
+  const { port } = await message(service, 'address');
+  const live = new Live(
+    kind === 'sluice' ? 'With sluice: boundedQueue → boundedBuffer → pool' : 'With RxJS alone: Subject → mergeMap',
+  );
+  service.on('message', (/** @type {any} */ { report }) => report && live.show(report));
+
+  await Promise.all(Array.from({ length: LOADS }, (_, i) => load(port, (i * 1_000) / LOADS)));
+  service.send('finish');
+  const final = await message(service, 'final');
+  live.end();
+  mailServer.send('count');
+  const sentByMailServer = await message(mailServer, 'sent');
+  service.disconnect();
+  mailServer.disconnect();
+  await Promise.all([service, mailServer].map((child) => child.exitCode ?? once(child, 'exit')));
+  return { ...final, sentByMailServer };
+}
+
+console.log(
+  `${count(ORDERS_PER_SECOND)} orders a second for ${seconds} s, to an e-mail service that takes 400 a second`,
+);
+const sluice = await underLoad('sluice');
+const plain = await underLoad('mergeMap');
+
+const row = (/** @type {string} */ name, /** @type {(report: any) => string} */ of) => [name, of(sluice), of(plain)];
+console.log(
+  `\n${table([
+    ['', 'sluice', 'mergeMap'],
+    row('orders received', (r) => count(r.received)),
+    row('  sent', (r) => count(r.sent)),
+    row('  rejected by validation', (r) => count(r.rejected)),
+    row('  answered 429', (r) => count(r.refused)),
+    row('  lost in the queue at the end', (r) => count(r.received - r.sent - r.rejected - r.refused - r.failed)),
+    row('waiting when the load ended', (r) => count(r.left)),
+    row('from accepted to sent, p50', (r) => `${count(r.p50)} ms`),
+    row('from accepted to sent, p99', (r) => `${count(r.p99)} ms`),
+    row('heap, peak', (r) => `${r.peakHeap.toFixed(0)} MB`),
+  ])}`,
+);
+
+console.log(
+  `\n${table([
+    ['ledger', 'in', 'out', 'dropped', 'held'],
+    ...sluice.ledgers.map((/** @type {import('sluice').Ledger} */ l) => [
+      l.stage,
+      ...[l.in, l.out, l.dropped, l.held].map(count),
+    ]),
+    ['the service', ...[sluice.received, sluice.sent, sluice.refused + sluice.rejected + sluice.failed, 0].map(count)],
+    ['mergeMap', ...[plain.received, plain.sent, plain.rejected + plain.failed, 0].map(count)],
+  ])}`,
+);
+
+const file = start('ndjson.mjs', megabytes);
+const streamed = await message(file, 'streamed');
+console.log(
+  `\n${streamed.megabytes.toFixed(0)} MB of NDJSON, ${count(streamed.rows)} rows, streamed from disk through pool in ` +
+    `${streamed.seconds.toFixed(1)} s; peak heap ${streamed.heap.toFixed(0)} MB`,
+);
+
+/** What must hold, and whether it does. @type {[string, boolean][]} */
+const checks = [
+  [
+    'sluice: received = sent + rejected + answered 429',
+    sluice.received === sluice.sent + sluice.rejected + sluice.refused,
+  ],
+  ['sluice: every stage’s in = out + dropped + held, and nothing is held', sluice.ledgers.every(balanced)],
+  ['sluice: the e-mail service counted what was sent', sluice.sentByMailServer === sluice.sent],
+  ['NDJSON: every row was summed up', streamed.right],
+  [`NDJSON: the heap stayed under ${HEAP_LIMIT_MB} MB`, streamed.heap < HEAP_LIMIT_MB],
+];
+console.log(`\n${checks.map(([what, holds]) => `${holds ? '✓' : '✗'} ${what}`).join('\n')}`);
+process.exitCode = checks.every(([, holds]) => holds) ? 0 : 1;
+
+/** @param {import('sluice').Ledger} ledger */
+function balanced(ledger) {
+  return ledger.in === ledger.out + ledger.dropped && ledger.held === 0;
+}

@@ -16,7 +16,10 @@ import { boundedBuffer, boundedQueue, pool } from 'sluice';
 
 /** What happens to each order before it is mailed; an order without an address is rejected. */
 const prepare = (/** @type {(order: Order) => void} */ reject) => [
-  filter((/** @type {Order} */ order) => order.email !== undefined || void reject(order)),
+  filter((/** @type {Order} */ order) => {
+    if (order.email === undefined) reject(order);
+    return order.email !== undefined;
+  }),
   map((/** @type {Order} */ order) => ({ ...order, subject: `Your ${order.item}` })),
 ];
 

@@ -116,8 +116,8 @@ export class BoundedQueue<T> extends Observable<T> {
   send(value: T, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     const { signal } = options;
     return new Promise((resolve, reject) => {
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the reason is, it is passed on
-      if (signal?.aborted) return reject(signal.reason);
+      const reason = (): Error => signal?.reason as Error;
+      if (signal?.aborted) return reject(reason());
       if (this.closed) return reject(this.closedError());
       if (this.values.size < this.capacity) {
         this.take(value);
@@ -133,7 +133,7 @@ export class BoundedQueue<T> extends Observable<T> {
           else reject(error);
         },
       };
-      const abort = (): void => sender.settle(signal?.reason);
+      const abort = (): void => sender.settle(reason());
       signal?.addEventListener('abort', abort);
       this.senders.add(sender);
     });
@@ -228,5 +228,5 @@ interface Consumer<T> {
 interface Sender<T> {
   readonly value: T;
   /** Ends the wait: accepted, or refused with `error`. */
-  readonly settle: (error: unknown) => void;
+  readonly settle: (error: Error | undefined) => void;
 }

@@ -1,0 +1,158 @@
+// What is measured: each case is a function from a number of values to a promise that ends with the work.
+import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { concatMap, filter, from, map, mergeMap, of } from 'rxjs';
+import { boundedBuffer, boundedQueue, pool, pull, toAsyncIterable } from '../dist/index.js';
+import { fromReadable } from '../dist/node.js';
+
+function* numbers(/** @type {number} */ n) {
+  for (let i = 0; i < n; i++) yield i;
+}
+async function* asyncNumbers(/** @type {number} */ n) {
+  for (let i = 0; i < n; i++) yield i;
+}
+const work = async (/** @type {number} */ value) => value + 1;
+const CONCURRENCY = 16;
+
+/** Subscribes and waits for the end. @param {import('rxjs').Observable<unknown>} source @returns {Promise<void>} */
+const run = (source) =>
+  new Promise((resolve, reject) => void source.subscribe({ error: reject, complete: () => resolve() }));
+
+/** @param {AsyncIterable<unknown> | Iterable<unknown>} source */
+const drain = async (source) => {
+  let count = 0;
+  for await (const value of source) count += value === undefined ? 0 : 1;
+  return count;
+};
+
+/** @typedef {(values: number) => Promise<unknown>} Case */
+
+/** An async function over each value, 16 at once. @type {Record<string, Case>} */
+export const concurrent = {
+  sluice: (n) =>
+    run(
+      pull(numbers(n)).pipe(
+        map((v) => v),
+        pool(work, { concurrency: CONCURRENCY }),
+      ),
+    ),
+  'bare async loops': async (n) => {
+    const values = numbers(n);
+    const loop = async () => {
+      for (const value of values) await work(value);
+    };
+    await Promise.all(Array.from({ length: CONCURRENCY }, loop));
+  },
+  'RxJS from → map': (n) => run(from(numbers(n)).pipe(map((v) => v))),
+  'sluice, source order': (n) =>
+    run(
+      pull(numbers(n)).pipe(
+        map((v) => v),
+        pool(work, { concurrency: CONCURRENCY, order: 'source' }),
+      ),
+    ),
+  'sluice, by key': (n) =>
+    run(
+      pull(numbers(n)).pipe(
+        map((v) => v),
+        pool(work, { concurrency: CONCURRENCY, key: (v) => v % 64 }),
+      ),
+    ),
+  'p-map': async (n) => (await import('p-map')).default(numbers(n), work, { concurrency: CONCURRENCY }),
+  'p-queue': async (n) => {
+    const queue = new (await import('p-queue')).default({ concurrency: CONCURRENCY });
+    for (const value of numbers(n)) void queue.add(() => work(value));
+    await queue.onIdle();
+  },
+  'fastq.promise': async (n) => {
+    const queue = (await import('fastq')).default.promise(work, CONCURRENCY);
+    for (const value of numbers(n)) void queue.push(value);
+    await queue.drained();
+  },
+  'async eachLimit': async (n) => (await import('async')).default.eachLimit(numbers(n), CONCURRENCY, work),
+  'streaming-iterables': async (n) =>
+    drain((await import('streaming-iterables')).parallelMap(CONCURRENCY, work, numbers(n))),
+  'IxJS flatMap': async (n) => {
+    const [{ from: ixFrom }, { flatMap }] = await Promise.all([
+      import('ix/asynciterable'),
+      import('ix/asynciterable/operators'),
+    ]);
+    await drain(ixFrom(numbers(n)).pipe(flatMap(async (value) => [await work(value)], CONCURRENCY)));
+  },
+  'Effect Stream': async (n) => {
+    const { Effect, Stream } = await import('effect');
+    const stream = Stream.fromIterable(numbers(n)).pipe(
+      Stream.mapEffect((value) => Effect.promise(() => work(value)), { concurrency: CONCURRENCY }),
+    );
+    await Effect.runPromise(Stream.runDrain(stream));
+  },
+  'Node Readable.map': async (n) => drain(Readable.from(numbers(n)).map(work, { concurrency: CONCURRENCY })),
+  'Web Streams': async (n) => {
+    const transform = new TransformStream({
+      transform: async (value, controller) => controller.enqueue(await work(value)),
+    });
+    await drain(/** @type {any} */ (ReadableStream.from(numbers(n)).pipeThrough(transform)));
+  },
+  'RxJS concatMap': (n) => run(from(numbers(n)).pipe(concatMap(work))),
+  'RxJS mergeMap': (n) => run(from(numbers(n)).pipe(mergeMap(work, CONCURRENCY))),
+};
+
+/** Those whose time grows with the square of the number of values: measured once. */
+export const QUADRATIC = ['RxJS concatMap', 'RxJS mergeMap'];
+
+const list = /** @type {Map<number, number[]>} */ (new Map());
+const listOf = (/** @type {number} */ n) => list.get(n) ?? (list.set(n, [...numbers(n)]), list.get(n) ?? []);
+const halves = [map((/** @type {number} */ v) => v + 1), filter((/** @type {number} */ v) => v % 2 === 0)];
+
+/** A synchronous pipeline. @type {Record<string, Case>} */
+export const synchronous = {
+  'sluice, array': (n) => run(pull(listOf(n)).pipe(halves[0], halves[1], boundedBuffer({ capacity: 64 }))),
+  'RxJS, array': (n) => run(from(listOf(n)).pipe(halves[0], halves[1])),
+  'sluice, generator': (n) => run(pull(numbers(n)).pipe(halves[0], halves[1], boundedBuffer({ capacity: 64 }))),
+  'RxJS, generator': (n) => run(from(numbers(n)).pipe(halves[0], halves[1])),
+};
+
+/** Bridges, each against the bare `for await` over the same source. @type {Record<string, Case>} */
+export const bridges = {
+  'for await, async generator': (n) => drain(asyncNumbers(n)),
+  'toAsyncIterable, async generator': (n) => drain(toAsyncIterable(pull(asyncNumbers(n)))),
+  'for await, generator': (n) => drain(numbers(n)),
+  'toAsyncIterable, generator': (n) => drain(toAsyncIterable(pull(numbers(n)))),
+  'for await, Readable of objects': (n) => drain(Readable.from(numbers(n))),
+  'fromReadable, Readable of objects': (n) => run(fromReadable(Readable.from(numbers(n)))),
+  'for await, file': () => drain(createReadStream(process.execPath)),
+  'fromReadable, file': () => run(fromReadable(createReadStream(process.execPath))),
+};
+
+/** Many values through the whole of it. @type {Record<string, Case>} */
+export const long = {
+  sluice: (n) =>
+    run(
+      pull(numbers(n)).pipe(
+        map((v) => v),
+        boundedBuffer({ capacity: 1_000 }),
+        pool(work, { concurrency: 8 }),
+      ),
+    ),
+};
+
+/** A slow consumer: heap while 200,000 values wait. @type {Record<string, Case>} */
+export const inners = {
+  'sluice pool(1)': (n) => run(pull(numbers(n)).pipe(pool((v) => of(v), { concurrency: 1 }))),
+};
+
+/** Single operations, for the `benchmark` package: each call is one. */
+export function operations() {
+  const queue = boundedQueue({ capacity: 1_000 });
+  queue.subscribe();
+  const full = boundedQueue({ capacity: 1 });
+  full.offer(0);
+  return {
+    'boundedQueue.offer, taken at once': () => queue.offer(1),
+    'boundedQueue.offer, full': () => full.offer(1),
+    'pull of one value through a pool': () =>
+      pull([1])
+        .pipe(pool((v) => [v], { concurrency: 1 }))
+        .subscribe(),
+  };
+}

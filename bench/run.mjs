@@ -1,0 +1,67 @@
+// Measures everything and writes results.json and docs/benchmarks.md: `npm run bench`, `node bench/run.mjs --quick` to try it, `--page` to write the page anew.
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import * as groups from './cases.mjs';
+import { page } from './page.mjs';
+import { operations } from './operations.mjs';
+
+const resultsFile = new URL('results.json', import.meta.url);
+if (process.argv.includes('--page')) {
+  await page(JSON.parse(readFileSync(resultsFile, 'utf8')));
+  process.exit();
+}
+
+const quick = process.argv.includes('--quick');
+const ROUNDS = quick ? 1 : 5;
+const RUNS = quick ? 2 : 5;
+/** A run that takes longer is measured in one round. */
+const SLOW_RUN_NS = 4e9;
+const script = fileURLToPath(new URL('case.mjs', import.meta.url));
+const median = (/** @type {number[]} */ values) => values.sort((a, b) => a - b)[values.length >> 1] ?? NaN;
+
+/** @param {string} group @param {string} name @param {number} values @param {number} runs @param {string[]} flags */
+function measure(group, name, values, runs, flags = []) {
+  const args = ['--expose-gc', ...flags, script, group, name, String(values), String(runs)];
+  return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }));
+}
+
+/** Each case of a group in turn, several rounds of it: what the machine does meanwhile hits all alike. */
+function compare(
+  /** @type {keyof typeof groups & ('concurrent' | 'synchronous' | 'bridges')} */ group,
+  /** @type {number} */ values,
+) {
+  /** @type {Record<string, number[]>} */
+  const times = {};
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const name of Object.keys(groups[group])) {
+      const once = groups.QUADRATIC.includes(name);
+      const slow = (times[name]?.[0] ?? 0) * values > SLOW_RUN_NS;
+      if (round > 0 && (once || slow)) continue;
+      (times[name] ??= []).push(measure(group, name, values, once ? 1 : RUNS).ns);
+    }
+    console.log(`${group}: round ${round + 1} of ${ROUNDS}`);
+  }
+  return Object.fromEntries(Object.entries(times).map(([name, all]) => [name, median(all)]));
+}
+
+const scale = quick ? 0.1 : 1;
+const values = 300_000 * scale;
+const results = {
+  node: process.version,
+  cpu: cpus()[0]?.model ?? '',
+  values,
+  concurrent: compare('concurrent', values),
+  synchronous: compare('synchronous', 1_000_000 * scale),
+  bridges: compare('bridges', 200_000 * scale),
+  scaling: [1e4, 1e5, 1e6, 1e7].map((n) => {
+    const count = n * scale;
+    return { values: count, ...measure('long', 'sluice', count, n < 1e6 ? 9 : n < 1e7 ? 3 : 1) };
+  }),
+  inners: measure('inners', 'sluice pool(1)', 1_000_000 * scale, 1),
+  operations: await operations(groups.operations()),
+};
+writeFileSync(resultsFile, `${JSON.stringify(results, null, 2)}\n`);
+await page(results);
+console.log('wrote bench/results.json and docs/benchmarks.md');

@@ -1,0 +1,43 @@
+/** The exports of RxJS that are neither an operator nor make an Observable, and why. */
+const scheduler = 'a scheduler';
+const subject = 'ignores demand and can not make a producer wait; `boundedQueue` honours it and can';
+const error = 'an error class';
+
+export const others: Readonly<Record<string, string>> = {
+  AsyncSubject: subject,
+  BehaviorSubject: subject,
+  ReplaySubject: subject,
+  Subject: subject,
+  ConnectableObservable: 'a class, what `publish` and its kin return',
+  Observable: 'the class; its `subscribe`, `forEach` and `toPromise` limit nothing',
+  Subscriber: 'the class that `demandOf` reads',
+  Subscription: 'a class',
+  Notification: 'a class, what `materialize` gives',
+  NotificationKind: 'an enum',
+  Scheduler: 'a class',
+  VirtualAction: 'a class',
+  VirtualTimeScheduler: 'a class',
+  animationFrame: scheduler,
+  animationFrameScheduler: scheduler,
+  asap: scheduler,
+  asapScheduler: scheduler,
+  async: scheduler,
+  asyncScheduler: scheduler,
+  queue: scheduler,
+  queueScheduler: scheduler,
+  ArgumentOutOfRangeError: error,
+  EmptyError: error,
+  NotFoundError: error,
+  ObjectUnsubscribedError: error,
+  SequenceError: error,
+  TimeoutError: error,
+  UnsubscriptionError: error,
+  config: 'settings',
+  firstValueFrom: 'takes the first value and lets the source go; limits nothing until then',
+  lastValueFrom: 'limits nothing, reads everything, keeps the last value',
+  identity: 'a function of one value',
+  isObservable: 'a type test',
+  noop: 'a function that does nothing',
+  observable: 'a symbol',
+  pipe: 'puts functions together; what comes of it is as its parts are',
+};

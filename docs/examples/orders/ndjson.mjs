@@ -4,7 +4,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { concatMap, lastValueFrom, map, reduce } from 'rxjs';
+import { lastValueFrom, map, reduce } from 'rxjs';
 import { pool, pull } from 'sluice';
 import { fromReadable, writeTo } from 'sluice/node';
 
@@ -42,11 +42,11 @@ try {
     sample();
     const parts = (rest + chunk).split('\n');
     rest = parts.pop() ?? '';
-    return pull(parts);
+    return parts;
   };
   const sum = await lastValueFrom(
     fromReadable(createReadStream(path, 'utf8')).pipe(
-      concatMap((chunk) => lines(String(chunk))),
+      pool((chunk) => lines(String(chunk)), { concurrency: 1, waiting: 0 }),
       map((line) => JSON.parse(line)),
       pool(async (order) => order.amount, { concurrency: 16 }),
       reduce(({ total, count }, amount) => ({ total: total + amount, count: count + 1 }), { total: 0, count: 0 }),

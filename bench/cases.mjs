@@ -1,7 +1,7 @@
 // What is measured: each case is a function from a number of values to a promise that ends with the work.
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
-import { concatMap, filter, from, map, mergeMap, of } from 'rxjs';
+import { concatMap, filter, from, map, mergeMap, of, tap } from 'rxjs';
 import { boundedBuffer, boundedQueue, pool, pull, toAsyncIterable } from '../dist/index.js';
 import { fromReadable } from '../dist/node.js';
 
@@ -115,6 +115,11 @@ export const synchronous = {
 /** Bridges, each against the bare `for await` over the same source. @type {Record<string, Case>} */
 export const bridges = {
   'for await, async generator': (n) => drain(asyncNumbers(n)),
+  'one .then a value, async generator': (n) => {
+    const values = asyncNumbers(n);
+    const next = () => values.next().then((result) => result);
+    return drain({ [Symbol.asyncIterator]: () => ({ next }) });
+  },
   'toAsyncIterable, async generator': (n) => drain(toAsyncIterable(pull(asyncNumbers(n)))),
   'for await, generator': (n) => drain(numbers(n)),
   'toAsyncIterable, generator': (n) => drain(toAsyncIterable(pull(numbers(n)))),
@@ -136,7 +141,44 @@ export const long = {
     ),
 };
 
-/** A slow consumer: heap while 200,000 values wait. @type {Record<string, Case>} */
+/** Records of some 1 kB. @param {number} n */
+function* records(n) {
+  for (let id = 0; id < n; id++) yield { id, body: new Array(128).fill(id) };
+}
+/** Work that gives the event loop back, as I/O does. */
+const slowWork = (/** @type {{ id: number }} */ record) =>
+  new Promise((resolve) => void setImmediate(resolve, record.id));
+
+/** What the heap does while work is slower than its source; `onDone` is called for each value done. @type {Record<string, (n: number, onDone: () => void) => Promise<unknown>>} */
+export const memory = {
+  'sluice pool': (n, onDone) => run(pull(records(n)).pipe(pool(slowWork, { concurrency: CONCURRENCY }), tap(onDone))),
+  'RxJS mergeMap': (n, onDone) => run(from(records(n)).pipe(mergeMap(slowWork, CONCURRENCY), tap(onDone))),
+  'fastq.promise': async (n, onDone) => {
+    const queue = (await import('fastq')).default.promise((record) => slowWork(record).then(onDone), CONCURRENCY);
+    for (const record of records(n)) void queue.push(record);
+    await queue.drained();
+  },
+  'p-queue': async (n, onDone) => {
+    const queue = new (await import('p-queue')).default({ concurrency: CONCURRENCY });
+    for (const record of records(n)) void queue.add(() => slowWork(record).then(onDone));
+    await queue.onIdle();
+  },
+  'Node Readable.map': async (n, onDone) => {
+    const mapped = Readable.from(records(n)).map(slowWork, { concurrency: CONCURRENCY });
+    for await (const id of mapped) onDone(id);
+  },
+  'sluice, buffer and pool': (n, onDone) =>
+    run(
+      pull(numbers(n)).pipe(
+        map((v) => v),
+        boundedBuffer({ capacity: 1_000 }),
+        pool(work, { concurrency: 8 }),
+        tap(onDone),
+      ),
+    ),
+};
+
+/** One worker call at a time, each of which completes at once. @type {Record<string, Case>} */
 export const inners = {
   'sluice pool(1)': (n) => run(pull(numbers(n)).pipe(pool((v) => of(v), { concurrency: 1 }))),
 };

@@ -18,6 +18,8 @@ const ROUNDS = quick ? 1 : 5;
 const RUNS = quick ? 2 : 5;
 /** A run that takes longer is measured in one round. */
 const SLOW_RUN_NS = 4e9;
+/** The case whose heap is measured over ten million values. */
+const LONG = 'sluice, buffer and pool';
 const script = fileURLToPath(new URL('case.mjs', import.meta.url));
 const median = (/** @type {number[]} */ values) => values.sort((a, b) => a - b)[values.length >> 1] ?? NaN;
 
@@ -25,6 +27,12 @@ const median = (/** @type {number[]} */ values) => values.sort((a, b) => a - b)[
 function measure(group, name, values, runs, flags = []) {
   const args = ['--expose-gc', ...flags, script, group, name, String(values), String(runs)];
   return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }));
+}
+
+/** @param {string} name @param {number} values @param {number} samples */
+function measureHeap(name, values, samples) {
+  const args = ['--expose-gc', fileURLToPath(new URL('memory.mjs', import.meta.url)), name];
+  return JSON.parse(execFileSync(process.execPath, [...args, String(values), String(samples)], { encoding: 'utf8' }));
 }
 
 /** Each case of a group in turn, several rounds of it: what the machine does meanwhile hits all alike. */
@@ -59,6 +67,10 @@ const results = {
     const count = n * scale;
     return { values: count, ...measure('long', 'sluice', count, n < 1e6 ? 9 : n < 1e7 ? 3 : 1) };
   }),
+  memory: Object.keys(groups.memory)
+    .filter((name) => name !== LONG)
+    .map((name) => ({ name, ...measureHeap(name, 50_000 * scale, 100) })),
+  longPeak: measureHeap(LONG, 1e7 * scale, 1_000).peak,
   inners: measure('inners', 'sluice pool(1)', 1_000_000 * scale, 1),
   operations: await operations(groups.operations()),
 };

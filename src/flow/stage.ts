@@ -186,7 +186,7 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
    * while something is being moved or emitted it returns at once, and what changed is looked at right after.
    */
   protected run(): void {
-    if (this.working || this.emitting || this.gone) {
+    if (this.busy) {
       this.again = true;
       return;
     }
@@ -201,9 +201,18 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
     } finally {
       this.working = false;
     }
-    if (this.end !== undefined) {
-      if (this.held === 0) this.finish(this.end);
-    } else if (this.awake) {
+    if (this.end === undefined) this.wakeSources();
+    else if (this.held === 0) this.finish(this.end);
+  }
+
+  /** True while `run` would only note that it is to run again. */
+  protected get busy(): boolean {
+    return this.working || this.emitting || this.gone;
+  }
+
+  /** The last step of `run`, for a subclass that has moved on what there was. */
+  protected wakeSources(): void {
+    if (this.awake) {
       this.awake = this.requested > 0;
     } else if (this.wantsMore) {
       this.awake = true;

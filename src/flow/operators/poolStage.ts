@@ -35,6 +35,8 @@ export class PoolStage<T, R> extends Stage<T, R> implements CallOwner<T, R> {
   private readonly lanes: KeyedLanes<Call<T, R>> | undefined;
   /** What runs and waits together, at most. */
   private readonly limit: number;
+  /** Nothing but room decides when a value starts. */
+  private readonly plain: boolean;
   private running = 0;
   private waiting = 0;
   private index = 0;
@@ -59,6 +61,7 @@ export class PoolStage<T, R> extends Stage<T, R> implements CallOwner<T, R> {
     this.key = settings.key;
     this.lanes = settings.key && new KeyedLanes();
     this.inSourceOrder = settings.order === 'source';
+    this.plain = !this.inSourceOrder && settings.key === undefined && settings.timeout === undefined;
     this.results = this.inSourceOrder ? new SourceOrder() : new CompletionOrder();
   }
 
@@ -147,8 +150,12 @@ export class PoolStage<T, R> extends Stage<T, R> implements CallOwner<T, R> {
   private start(call: Call<T, R>): void {
     let slot = this.idle.pop();
     if (slot === undefined) this.slots.push((slot = new Slot(this)));
-    slot.call = call;
     this.running++;
+    this.startIn(slot, call);
+  }
+
+  private startIn(slot: Slot<T, R>, call: Call<T, R>): void {
+    slot.call = call;
     if (this.timeout !== undefined) this.timeFrom(slot);
     try {
       const result: unknown = this.worker(call.value, call);
@@ -181,7 +188,15 @@ export class PoolStage<T, R> extends Stage<T, R> implements CallOwner<T, R> {
   resolved(slot: Slot<T, R>, result: R): void {
     if (slot.call === undefined) return;
     this.give(slot.call, result);
-    this.finished(slot);
+    const { results, waiting, innerListeners } = this;
+    if (!this.plain || waiting === 0 || results.size > 0 || innerListeners.size > 0 || this.busy) {
+      return this.finished(slot);
+    }
+    // The usual case, worth a fifth of a pool's cost: the slot goes on with the next value, without a round of `run`.
+    this.countOut(1);
+    this.waiting--;
+    this.startIn(slot, this.queue.shift());
+    this.wakeSources();
   }
 
   /** A result of an inner Observable. */

@@ -1,9 +1,10 @@
 /** A pipeline that `for await` reads. */
-import type { Observable } from 'rxjs';
+import { Subscriber, type Observable, type Unsubscribable } from 'rxjs';
 import { RingBuffer } from '../../core/ringBuffer.js';
+import { OverflowError } from '../../errors.js';
 import { checkOptions, POSITIVE } from '../../options.js';
+import { carryDemand, Listeners, type Demand } from '../demand.js';
 import { boundedBuffer, OVERFLOW, type Overflow } from '../operators/boundedBuffer.js';
-import { Sink } from './sink.js';
 
 /** Options of `toAsyncIterable`. */
 export interface ToAsyncIterableOptions<T> {
@@ -42,70 +43,112 @@ export interface ToAsyncIterableOptions<T> {
 export function toAsyncIterable<T>(source: Observable<T>, options: ToAsyncIterableOptions<T> = {}): AsyncIterable<T> {
   checkOptions('toAsyncIterable', options, { capacity: POSITIVE, overflow: OVERFLOW });
   const { capacity = 16, overflow } = options;
-  const bounded = source.pipe(boundedBuffer({ capacity, overflow, name: 'toAsyncIterable' }));
-  return { [Symbol.asyncIterator]: () => new DemandIterator(bounded) };
+  if (overflow === undefined || overflow === 'error') return iterable(source, capacity);
+  return iterable(source.pipe(boundedBuffer({ capacity, overflow, name: 'toAsyncIterable' })), 0);
 }
 
-/** Asks for one value for each `next()`, which answers at once when that came at once, and waits otherwise. */
-class DemandIterator<T> implements AsyncIterator<T, undefined> {
-  /** Those who wait, oldest first, and how to refuse them. */
-  private readonly waiting = new RingBuffer<(result: IteratorResult<T, undefined>) => void>(2);
-  private readonly refusals = new RingBuffer<(error: Error) => void>(2);
-  private readonly sink: Sink<T>;
+function iterable<T>(source: Observable<T>, capacity: number): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator](): AsyncIterator<T, undefined> {
+      const sink = new IteratorSink(source, capacity);
+      return { next: () => sink.take(), return: () => sink.leave() };
+    },
+  };
+}
+
+type Result<T> = IteratorResult<T, undefined>;
+
+const DONE: Result<never> = { done: true, value: undefined };
+
+/**
+ * The end of a pipeline that an iterator takes from: a value answers the oldest `take` that waits, or is held.
+ *
+ * States: *new* → *subscribed* (by the first `take`) → *ended* (by the source, or left; what is held is still given).
+ */
+class IteratorSink<T> extends Subscriber<T> implements Demand {
+  private readonly listeners = new Listeners();
+  private readonly values = new RingBuffer<Result<T>>();
+  /** Those who wait, oldest first, and how to refuse them; nobody waits while values are held. */
+  private readonly waiting = new RingBuffer<(result: Result<T>) => void>(2);
+  private readonly refusals = new RingBuffer<(error: unknown) => void>(2);
   private subscribed = false;
-  private handed: IteratorResult<T, undefined> | undefined;
-  /** Set by the source's end; the error is thrown once, to the first `next()` there is. */
+  /** `requested` was 0: sources are to be woken when half of the room is free. */
+  private asleep = false;
   private ended = false;
+  /** Thrown once, to the first `take` there is after the last value. */
   private failure: { readonly error: unknown } | undefined;
 
-  constructor(private readonly source: Observable<T>) {
-    this.sink = new Sink({
-      next: (value) => {
-        const result = { done: false as const, value };
-        if (this.waiting.size === 0) this.handed = result;
-        else {
-          this.refusals.shift();
-          this.waiting.shift()(result);
-        }
-      },
-      error: (error) => {
-        this.failure = { error };
-        this.finish();
-      },
-      complete: () => this.finish(),
-    });
+  constructor(
+    private readonly source: Observable<T>,
+    private readonly capacity: number,
+  ) {
+    super();
+    carryDemand(this);
   }
 
-  next(): Promise<IteratorResult<T, undefined>> {
-    if (!this.ended) {
-      this.sink.request(1);
-      if (!this.subscribed) {
-        this.subscribed = true;
-        this.source.subscribe(this.sink);
-      }
-    }
-    const { handed } = this;
-    if (handed !== undefined) {
-      this.handed = undefined;
-      return Promise.resolve(handed);
-    }
-    return new Promise(this.wait);
+  get requested(): number {
+    return this.ended ? 0 : this.capacity + this.waiting.size - this.values.size;
   }
 
-  return(): Promise<IteratorResult<T, undefined>> {
-    this.sink.unsubscribe();
+  onRequest(listener: () => void): Unsubscribable {
+    return this.listeners.add(listener);
+  }
+
+  take(): Promise<Result<T>> {
+    if (this.values.size === 0) return new Promise(this.wait);
+    const result = this.values.shift();
+    this.wake();
+    return Promise.resolve(result);
+  }
+
+  /** Lets the source go and gives up what is held. */
+  leave(): Promise<Result<T>> {
+    this.unsubscribe();
+    while (this.values.size > 0) this.values.shift();
     this.finish();
-    return Promise.resolve({ done: true, value: undefined });
+    return Promise.resolve(DONE);
   }
 
-  private readonly wait = (
-    resolve: (result: IteratorResult<T, undefined>) => void,
-    reject: (error: Error) => void,
-  ): void => {
+  protected override _next(value: T): void {
+    const { waiting, values } = this;
+    const result: Result<T> = { done: false, value };
+    if (waiting.size > 0) {
+      this.refusals.shift();
+      waiting.shift()(result);
+    } else if (values.size < this.capacity) {
+      values.push(result);
+    } else {
+      const advice = 'make it wait (demandOf) or name an `overflow` policy';
+      return this.error(new OverflowError('toAsyncIterable', this.capacity, advice));
+    }
+    if (this.requested === 0) this.asleep = true;
+  }
+
+  protected override _error(error: unknown): void {
+    this.failure = { error };
+    this.finish();
+    this.unsubscribe();
+  }
+
+  protected override _complete(): void {
+    this.finish();
+    this.unsubscribe();
+  }
+
+  private readonly wait = (resolve: (result: Result<T>) => void, reject: (error: unknown) => void): void => {
     this.waiting.push(resolve);
     this.refusals.push(reject);
-    if (this.ended) this.finish();
+    if (this.ended) return this.finish();
+    if (this.subscribed) return this.wake();
+    this.subscribed = true;
+    this.source.subscribe(this);
   };
+
+  private wake(): void {
+    if (!this.asleep || this.ended || this.values.size > this.capacity / 2) return;
+    this.asleep = false;
+    this.listeners.wake(this);
+  }
 
   private finish(): void {
     this.ended = true;
@@ -114,8 +157,8 @@ class DemandIterator<T> implements AsyncIterator<T, undefined> {
       const reject = this.refusals.shift();
       const { failure } = this;
       this.failure = undefined;
-      if (failure === undefined) resolve({ done: true, value: undefined });
-      else reject(failure.error as Error);
+      if (failure === undefined) resolve(DONE);
+      else reject(failure.error);
     }
   }
 }

@@ -1,0 +1,326 @@
+/** The runs behind the pictures of the pages: each drives the real operator and notes what it does. */
+import { Readable, Writable } from 'node:stream';
+import { Subject, tap, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
+import { boundedBuffer, boundedQueue, pool, pull, Sink, toAsyncIterable, toReadableStream } from 'sluice';
+import { fromReadable, toReadable, writeTo } from 'sluice/node';
+import { Recording, type RecordedRow } from './recording.js';
+
+/** A picture to be: where it is shown, what is seen, and the run. */
+export interface Scenario {
+  /** The file in docs/marbles/, without its extension. */
+  readonly name: string;
+  readonly page: string;
+  readonly title: string;
+  readonly description: string;
+  readonly run: (recording: Recording) => void;
+}
+
+/** How long the source takes for a value, in milliseconds. */
+const READING = 10;
+
+export const scenarios: readonly Scenario[] = [
+  {
+    name: 'bounded-buffer-waits',
+    page: 'docs/operators/bounded-buffer.md',
+    title: 'boundedBuffer({ capacity: 2 }) behind a source that waits',
+    description:
+      'The first value goes straight to the consumer, the next two are held. The buffer is full now and the source is not asked, until the consumer takes a value.',
+    run(recording) {
+      const input = recording.row('source', 'pull(…)');
+      const held = recording.row('boundedBuffer', 'holds at most 2', 2);
+      const consumer = recording.row('consumer', '30 ms each');
+      const source = pull(values(recording, input, 5));
+      consume(recording, consumer, source.pipe(enter(held), boundedBuffer({ capacity: 2 }), leave(held)), () => 30);
+    },
+  },
+  {
+    name: 'bounded-buffer',
+    page: 'docs/operators/bounded-buffer.md',
+    title: "boundedBuffer({ capacity: 2, overflow: 'drop-oldest' }) behind a hot source",
+    description:
+      'The source sends six values without being asked. The first goes straight to the consumer, 2 and 3 are held; then 4 comes to a full buffer and evicts 2, and 6 evicts 4. The consumer gets 1, 3, 5 and 6, then completion.',
+    run(recording) {
+      const sent = recording.row('hot source', 'a Subject');
+      const held = recording.row('boundedBuffer', 'holds at most 2', 2);
+      const consumer = recording.row('consumer', '35 ms each');
+      const source = new Subject<number>();
+      const buffered = boundedBuffer<number>({
+        capacity: 2,
+        overflow: 'drop-oldest',
+        onDrop: ({ value, reason }) => held.stop(value as number, { text: reason, lost: true }),
+      });
+      consume(recording, consumer, source.pipe(noted(sent), enter(held), buffered, leave(held)), () => 35);
+      for (const value of [1, 2, 3, 4, 5, 6]) recording.after(10 * value, () => source.next(value));
+      recording.after(70, () => source.complete());
+    },
+  },
+  {
+    name: 'pool',
+    page: 'docs/operators/pool.md',
+    title: 'pool(work, { concurrency: 2, waiting: 0 })',
+    description:
+      'Two calls run at once, and while they do the source is not asked. Results come as the calls finish: 1, 3, 2, 5, 4.',
+    run(recording) {
+      const input = recording.row('source', 'pull(…)');
+      const calls = recording.row('calls', 'at most 2 at once', 2);
+      const results = recording.row('results');
+      pull(values(recording, input, 5))
+        .pipe(pool(worker(recording, calls), { concurrency: 2, waiting: 0 }), noted(results))
+        .subscribe();
+    },
+  },
+  {
+    name: 'pool-source-order',
+    page: 'docs/operators/pool.md',
+    title: "pool(work, { concurrency: 2, waiting: 0, order: 'source' })",
+    description:
+      'The same five calls. The result of 3 is held until 2 has finished, that of 5 until 4 has; meanwhile the next call may start. Results come in the order 1, 2, 3, 4, 5.',
+    run(recording) {
+      const input = recording.row('source', 'pull(…)');
+      const calls = recording.row('calls', 'at most 2 at once', 2);
+      const held = recording.row('results held', 'for their turn');
+      const results = recording.row('results');
+      pull(values(recording, input, 5))
+        .pipe(
+          pool(worker(recording, calls, held), { concurrency: 2, waiting: 0, order: 'source' }),
+          leave(held),
+          noted(results),
+        )
+        .subscribe();
+    },
+  },
+  {
+    name: 'pull',
+    page: 'docs/sources/pull.md',
+    title: 'pull(input)',
+    description:
+      'Whenever the consumer asks, the input is asked for one value, which comes 10 ms later. While the consumer is busy, nothing is read.',
+    run(recording) {
+      const input = recording.row('input', '10 ms each');
+      const consumer = recording.row('consumer', '30 ms each');
+      consume(recording, consumer, pull(values(recording, input, 4)), () => 30);
+    },
+  },
+  {
+    name: 'bounded-queue',
+    page: 'docs/sources/bounded-queue.md',
+    title: 'boundedQueue({ capacity: 1 })',
+    description:
+      'Offers 1 and 2 are accepted: 1 goes straight to the subscriber, 2 is held. Offer 3 is answered with full. A send of 4 waits until the subscriber takes 2, and is accepted then.',
+    run(recording) {
+      const offers = recording.row('offer(value)', 'answers at once');
+      const sends = recording.row('send(value)', 'waits for room');
+      const held = recording.row('boundedQueue', 'holds at most 1');
+      const subscriber = recording.row('subscriber');
+      const queue = boundedQueue<number>({ capacity: 1 });
+      const busy = [90, 40, 0, 30];
+      consume(recording, subscriber, queue.pipe(leave(held)), (value) => busy[value - 1]!);
+      for (const value of [1, 2, 3]) {
+        recording.after(20 * value - 10, () => {
+          held.start(value, 'held');
+          const answer = queue.offer(value);
+          offers.value(value, { text: answer, lost: answer === 'full' });
+          if (answer === 'full') held.stop(value);
+        });
+      }
+      recording.after(70, () => {
+        sends.start(4, 'held'); // by its sender
+        void queue.send(4).then(() => {
+          sends.stop(4, { text: 'accepted', lost: false });
+          held.start(4, 'held');
+        });
+      });
+      recording.after(120, () => queue.complete());
+    },
+  },
+  {
+    name: 'from-readable',
+    page: 'docs/sources/from-readable.md',
+    title: 'fromReadable(readable), the Readable with highWaterMark 2',
+    description:
+      'The Readable reads ahead until it has buffered as many values as its highWaterMark says, 2, and pauses. fromReadable takes a value out of its buffer only when the consumer asks.',
+    run(recording) {
+      const input = recording.row('Readable reads', '10 ms each');
+      const held = recording.row("Readable's buffer", 'holds at most 2', 2);
+      const consumer = recording.row('consumer', '30 ms each');
+      const source = values(recording, input, 5);
+      const readable = new Readable({
+        objectMode: true,
+        highWaterMark: 2,
+        read() {
+          void source.next().then(({ done, value }) => {
+            if (!done) held.start(value, 'held');
+            readable.push(done ? null : value);
+          });
+        },
+      });
+      consume(recording, consumer, fromReadable<number>(readable).pipe(leave(held)), () => 30);
+    },
+  },
+  {
+    name: 'to-async-iterable',
+    page: 'docs/sinks/to-async-iterable.md',
+    title: 'for await (const value of toAsyncIterable(source, { capacity: 2 }))',
+    description:
+      'The source runs two values ahead of the loop, and is asked again only when the loop has taken one of them.',
+    run(recording) {
+      const input = recording.row('source', 'pull(…)');
+      const held = recording.row('toAsyncIterable', 'holds at most 2', 2);
+      const loop = recording.row('for await', '30 ms each');
+      const source = pull(values(recording, input, 6)).pipe(enter(held));
+      const iterator = toAsyncIterable(source, { capacity: 2 })[Symbol.asyncIterator]();
+      void takeAll(recording, loop, held, () => iterator.next());
+    },
+  },
+  {
+    name: 'to-readable-stream',
+    page: 'docs/sinks/to-readable-stream.md',
+    title: 'toReadableStream(source, { capacity: 2 })',
+    description:
+      "The source runs three values ahead of the reader: two are held for the stream, and one is in the stream's own queue. It is asked again only when the reader has taken one of them.",
+    run(recording) {
+      const input = recording.row('source', 'pull(…)');
+      const held = recording.row('toReadableStream', '2, and 1 in the stream', 3);
+      const reader = recording.row('reader.read()', '30 ms each');
+      const source = pull(values(recording, input, 6)).pipe(enter(held));
+      const stream = toReadableStream(source, { capacity: 2 }).getReader();
+      void takeAll(recording, reader, held, () => stream.read());
+    },
+  },
+  {
+    name: 'to-readable',
+    page: 'docs/sinks/to-readable.md',
+    title: 'toReadable(source, { capacity: 2, highWaterMark: 1 })',
+    description:
+      "The source runs three values ahead of what reads the stream: two are held for the Readable, and one is in the Readable's own buffer. It is asked again only when one of them was taken.",
+    run(recording) {
+      const input = recording.row('source', 'pull(…)');
+      const held = recording.row('toReadable', '2, and 1 in the Readable', 3);
+      const reader = recording.row('for await', '30 ms each');
+      const source = pull(values(recording, input, 6)).pipe(enter(held));
+      const iterator = toReadable(source, { capacity: 2, highWaterMark: 1 })[
+        Symbol.asyncIterator
+      ]() as AsyncIterator<number>;
+      void takeAll(recording, reader, held, () => iterator.next());
+    },
+  },
+  {
+    name: 'write-to',
+    page: 'docs/sinks/write-to.md',
+    title: 'writeTo(source, writable, { capacity: 2 }), the Writable with highWaterMark 2',
+    description:
+      'One value is being written and one is behind it, so the Writable is full, and writeTo holds the next two. Then the source is not asked. When the Writable has drained it asks for more: both are written, and the source is asked again.',
+    run(recording) {
+      const input = recording.row('source', 'pull(…)');
+      const held = recording.row('writeTo', 'holds at most 2', 2);
+      const buffered = recording.row("Writable's buffer", '1, and 1 being written');
+      const written = recording.row('written', '30 ms each');
+      const writable = new (class extends Writable {
+        override write(value: number): boolean {
+          held.stop(value);
+          buffered.start(value, 'held');
+          return super.write(value);
+        }
+      })({
+        objectMode: true,
+        highWaterMark: 2,
+        write(value: number, _encoding, done) {
+          buffered.stop(value);
+          written.start(value, 'work');
+          recording.after(30, () => {
+            written.stop(value);
+            done();
+          });
+        },
+      });
+      writable.on('drain', () => buffered.request());
+      const source = pull(values(recording, input, 6)).pipe(enter(held));
+      void writeTo(source, writable, { capacity: 2 }).then(() => written.complete());
+    },
+  },
+];
+
+/** 1 to `last`, each `READING` ms after it was asked for. */
+async function* values(recording: Recording, row: RecordedRow, last: number): AsyncGenerator<number, undefined> {
+  for (let value = 1; value <= last; value++) {
+    row.request();
+    await recording.sleep(READING);
+    row.value(value);
+    yield value;
+  }
+  row.complete();
+}
+
+/** A consumer that asks for the next value when it has done its work on the last. */
+function consume(
+  recording: Recording,
+  row: RecordedRow,
+  source: Observable<number>,
+  busy: (value: number) => number,
+): void {
+  let ended = false;
+  const sink = Sink.on(source, {
+    next: (value) => {
+      row.start(value, 'work');
+      recording.after(busy(value), () => {
+        row.stop(value);
+        if (ended) row.complete();
+        else ask();
+      });
+    },
+    error: (error) => {
+      throw error;
+    },
+    complete: () => {
+      ended = true;
+      if (!row.busy) row.complete();
+    },
+  });
+  const ask = (): void => {
+    row.request();
+    sink.request(1);
+  };
+  ask();
+}
+
+/** Takes value by value, as `for await` does, with 30 ms of work on each. */
+async function takeAll(
+  recording: Recording,
+  row: RecordedRow,
+  held: RecordedRow,
+  next: () => Promise<{ readonly value?: number | undefined }>,
+): Promise<void> {
+  for (;;) {
+    row.request();
+    const { value } = await next();
+    if (value === undefined) return row.complete();
+    held.stop(value);
+    row.start(value, 'work');
+    await recording.sleep(30);
+    row.stop(value);
+  }
+}
+
+/** A worker of `pool`; its calls take different times. `done` has the results that were not given out yet. */
+function worker(recording: Recording, calls: RecordedRow, done?: RecordedRow): (value: number) => Promise<number> {
+  const busy = [25, 55, 15, 40, 10];
+  return async (value) => {
+    calls.start(value, 'work');
+    await recording.sleep(busy[value - 1]!);
+    calls.stop(value);
+    done?.start(value, 'held');
+    return value;
+  };
+}
+
+function noted(row: RecordedRow): MonoTypeOperatorFunction<number> {
+  return tap({ next: (value) => row.value(value), complete: () => row.complete() });
+}
+
+function enter(held: RecordedRow): MonoTypeOperatorFunction<number> {
+  return tap((value) => held.start(value, 'held'));
+}
+
+function leave(held: RecordedRow): MonoTypeOperatorFunction<number> {
+  return tap((value) => held.stop(value));
+}

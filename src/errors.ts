@@ -124,3 +124,19 @@ export class SourceError extends SluiceError {
     super(message, { cause });
   }
 }
+
+/** There was no token for a value, and `excess` is `'error'`. */
+export class RateLimitError extends SluiceError {
+  override get code(): string {
+    return 'SLUICE_RATE_LIMIT';
+  }
+
+  constructor(
+    /** The name of the stage. */
+    readonly stage: string,
+    /** Milliseconds after which there would have been one. */
+    readonly retryAfter: number,
+  ) {
+    super(`\`${stage}\`: over the rate; there is room again in ${Math.ceil(retryAfter)} ms`);
+  }
+}

@@ -1,7 +1,18 @@
 import { map } from 'rxjs';
-import { describe, test } from 'vitest';
-import { boundedBuffer, pool, type BoundedBufferOptions, type PoolOptions } from '../src/index.js';
+import { afterAll, beforeAll, describe, test, vi } from 'vitest';
+import {
+  boundedBuffer,
+  pool,
+  type BoundedBufferOptions,
+  type PoolOptions,
+  rateLimit,
+  type RateLimitOptions,
+} from '../src/index.js';
 import { operatorLaws, type LawSubject } from '../src/testing/index.js';
+
+// The limiters of the laws have small bursts on purpose.
+beforeAll(() => void vi.spyOn(console, 'warn').mockReturnValue());
+afterAll(() => void vi.restoreAllMocks());
 
 const runs = Number(process.env['SLUICE_RUNS'] ?? 1_000);
 
@@ -18,6 +29,14 @@ const workers = (name: string, options: PoolOptions<number>, facts: Partial<LawS
   bound: options.window ?? 2 * options.concurrency,
   concurrency: options.concurrency,
   ordered: options.order === 'source' ? true : (options.key ?? false),
+  ...facts,
+});
+
+const limit = (name: string, options: RateLimitOptions<number>, facts: Partial<LawSubject> = {}): LawSubject => ({
+  name: `rateLimit, ${name}`,
+  create: ({ scheduler, monitor, onDrop }) =>
+    rateLimit<number>({ rate: 1_000, burst: 3, ...options, scheduler, monitor, onDrop }),
+  bound: 1,
   ...facts,
 });
 
@@ -40,6 +59,12 @@ const subjects: LawSubject[] = [
     bound: 2,
     drops: ['merged'],
   },
+  limit('waiting', {}),
+  limit('waiting for each value', { burst: 1, mode: 'paced' }),
+  limit('cost', { burst: 4, cost: (value) => value % 3 }),
+  limit('by key', { key: (value) => value % 2 }),
+  limit('drop', { excess: 'drop' }, { drops: ['rate', 'overflow'] }),
+  limit('maxWait', { burst: 1, mode: 'paced', maxWait: 2 }, { drops: ['rate', 'overflow'] }),
   workers('by completion', { concurrency: 3 }),
   workers('one at a time', { concurrency: 1, waiting: 0 }, { bound: 1, ordered: true }),
   workers('in source order', { concurrency: 3, order: 'source', window: 6 }),

@@ -63,10 +63,13 @@ export interface StageOptions {
   monitor?: StageMonitor | undefined;
 }
 
+/** The rule of `scheduler`. */
+export const SCHEDULER: Rule = ['a SchedulerLike', (value: SchedulerLike | null) => typeof value?.now === 'function'];
+
 /** The rules of those options, for `checkOptions`. */
 export const STAGE_RULES: Record<keyof StageOptions, Rule> = {
   name: STRING,
   onDrop: FUNCTION,
-  scheduler: ['a SchedulerLike', (value: SchedulerLike | null) => typeof value?.now === 'function'],
+  scheduler: SCHEDULER,
   monitor: ['a StageMonitor', (value: StageMonitor | null) => typeof value?.add === 'function'],
 };

@@ -16,7 +16,7 @@ export class Timer {
     this.action?.unsubscribe();
     this.at = at;
     this.action =
-      at === Infinity ? undefined : this.scheduler.schedule(this.ring, Math.max(0, at - this.scheduler.now()));
+      at === Infinity ? undefined : this.scheduler.schedule(this.ring, delayUntil(at, this.scheduler.now()));
   }
 
   private readonly ring = (): void => {
@@ -24,4 +24,11 @@ export class Timer {
     this.action = undefined;
     this.onTime();
   };
+}
+
+/** A longer delay would go off at once; the one who set the timer looks at the clock anyway, and sets it again. */
+const LONGEST = 2_147_483_647;
+
+function delayUntil(at: number, now: number): number {
+  return Math.min(LONGEST, Math.max(0, at - now));
 }

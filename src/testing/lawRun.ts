@@ -147,8 +147,14 @@ export class LawRun {
       if (turn > 10 * (this.sent.length + 10)) throw new Error('The stream does not end: it hangs');
       this.consumer.request(1);
       this.finish(0);
+      this.time.advanceBy(1);
       this.look();
     }
+  }
+
+  /** Moves the clock until nothing waits for it, by `most` milliseconds at most. */
+  letTimePass(most: number): void {
+    for (let ms = 0; ms < most && this.time.pending > 0; ms++) this.time.advanceBy(1);
   }
 
   look(): void {

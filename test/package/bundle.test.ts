@@ -8,6 +8,9 @@ import { read, root } from './project.js';
 const CEILINGS: Record<string, number> = {
   boundedBuffer: 3_100,
   pool: 5_900,
+  rateLimit: 5_300,
+  tokenBucket: 2_600,
+  slidingWindow: 2_750,
   boundedQueue: 2_130,
   pull: 2_260,
   demandOf: 280,
@@ -22,11 +25,15 @@ const CEILINGS: Record<string, number> = {
   WorkerTimeoutError: 410,
   ReturnError: 350,
   SourceError: 330,
+  RateLimitError: 380,
 };
-/** Where these two are to get, and are not yet. */
-const TARGETS: Record<string, number> = { boundedBuffer: 2_000, pool: 4_000 };
-/** The budget of `import * as sluice from 'sluice'`, in bytes. */
-const WHOLE = 8_000;
+/** Where these are to get, and are not yet. */
+const TARGETS: Record<string, number> = { boundedBuffer: 2_000, pool: 4_000, rateLimit: 3_000 };
+/** The budget of sources, buffers, pool and sinks together, in bytes, and of `import * as sluice from 'sluice'`. */
+const CORE = 8_000;
+const WHOLE = 10_800;
+/** What is not of that core. */
+const CONTROL = ['rateLimit', 'tokenBucket', 'slidingWindow', 'RateLimitError'];
 
 /** Strings that the minifier keeps, and that only the pool has. */
 const ONLY_IN_POOL = ['concurrency', 'did not finish value number', 'AbortController', 'worker'];
@@ -60,6 +67,13 @@ describe('gzipped size', () => {
     const bytes = gzipped(await bundle(`export { ${name} } from 'sluice';`));
     sizes[name] = { bytes, ceiling: CEILINGS[name], target: TARGETS[name] ?? '' };
     expect(bytes).toBeLessThanOrEqual(CEILINGS[name] ?? 0);
+  });
+
+  test('of sources, buffers, pool and sinks together', async () => {
+    const core = names.filter((name) => !CONTROL.includes(name));
+    const bytes = gzipped(await bundle(`export { ${core.join()} } from 'sluice';`));
+    sizes['flow core'] = { bytes, ceiling: CORE, target: '' };
+    expect(bytes).toBeLessThanOrEqual(CORE);
   });
 
   test('of the whole main entry', async () => {

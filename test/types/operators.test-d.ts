@@ -1,6 +1,17 @@
 /** What the compiler infers for operators. Checked by `npm run typecheck`; nothing here runs. */
 import { EMPTY, map, of, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
-import { boundedBuffer, demandOf, pool, pull, type Demand, type Drop, type Ledger } from 'sluice';
+import {
+  boundedBuffer,
+  demandOf,
+  pool,
+  pull,
+  rateLimit,
+  slidingWindow,
+  tokenBucket,
+  type Demand,
+  type Drop,
+  type Ledger,
+} from 'sluice';
 import { expectTypeOf } from 'vitest';
 
 const numbers = pull([1, 2, 3]);
@@ -52,3 +63,20 @@ numbers.pipe(pool(async (value) => value, {}));
 numbers.pipe(pool(async (value) => value, { concurrency: 1, order: 'arrival' }));
 
 expectTypeOf(demandOf).returns.toEqualTypeOf<Demand>();
+
+// rateLimit keeps the type; a limiter may be named with its own key.
+const bucket = tokenBucket({ rate: 1 });
+expectTypeOf(numbers.pipe(rateLimit({ rate: of(1, 2) }))).toEqualTypeOf<Observable<number>>();
+numbers.pipe(
+  rateLimit({
+    limiter: [
+      { limiter: bucket, key: (value) => expectTypeOf(value).toEqualTypeOf<number>() },
+      slidingWindow({ limit: 1, per: 1 }),
+    ],
+    cost: (value) => expectTypeOf(value).toEqualTypeOf<number>() && 1,
+  }),
+);
+// @ts-expect-error a mode that does not exist
+rateLimit({ rate: 1, mode: 'fast' });
+// @ts-expect-error `rate` is required
+tokenBucket({ burst: 1 });

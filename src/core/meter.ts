@@ -1,0 +1,15 @@
+/** What a limiter counts with: how much each key has used. Time is in milliseconds and never runs backwards. */
+export interface Meter {
+  /** The largest cost that can ever be paid at once. */
+  readonly burst: number;
+  /** Keys that are not as good as new. */
+  readonly keys: number;
+  /** How long until `cost` can be paid; 0 when it can be now. */
+  wait(cost: number, key: unknown, now: number): number;
+  /** Pays `cost`; `since` is when it could have been paid, where that is to count. */
+  spend(cost: number, key: unknown, now: number, since?: number): void;
+  /** What can be paid now, in whole units. */
+  left(key: unknown, now: number): number;
+  /** How long until the key is as good as new. */
+  fullIn(key: unknown, now: number): number;
+}

@@ -140,3 +140,18 @@ export class RateLimitError extends SluiceError {
     super(`\`${stage}\`: over the rate; there is room again in ${Math.ceil(retryAfter)} ms`);
   }
 }
+
+/** A worker could not be made; `cause` is what the last attempt threw. */
+export class WorkerCreateError extends SluiceError {
+  override get code(): string {
+    return 'SLUICE_WORKER_CREATE';
+  }
+
+  constructor(
+    /** How often it was tried. */
+    readonly attempts: number,
+    cause: unknown,
+  ) {
+    super(`no worker could be made in ${attempts} attempts`, { cause });
+  }
+}

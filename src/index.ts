@@ -3,7 +3,17 @@ export { demandOf, type Demand } from './flow/demand.js';
 export { Stage } from './flow/stage.js';
 export type { Drop, DropReason, Ledger, MonitoredStage, StageMonitor, StageOptions } from './flow/stageOptions.js';
 export { boundedBuffer, type BoundedBufferOptions, type Overflow } from './flow/operators/boundedBuffer.js';
-export { pool, type PoolOptions, type Worker, type WorkerContext } from './flow/operators/pool.js';
+export {
+  pool,
+  type PoolOptions,
+  type RetryOptions,
+  type Worker,
+  type WorkerContext,
+  type WorkerSession,
+  type WorkerSource,
+} from './flow/operators/pool.js';
+export type { ConcurrencyControl, ConcurrencyRule, PoolFigures } from './flow/concurrency.js';
+export { workers, type WorkerLife } from './flow/workers/workers.js';
 export { rateLimit, type KeyedLimiter, type RateLimitOptions } from './flow/operators/rateLimit.js';
 export { type Limiter, type LimiterAnswer } from './flow/limiter.js';
 export { slidingWindow, type SlidingWindowOptions } from './flow/limiters/slidingWindow.js';

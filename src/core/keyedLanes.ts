@@ -51,7 +51,7 @@ export class KeyedLanes<T> {
 
   /** Takes every waiting value out, ready or not, key by key. */
   *drain(): Generator<T> {
-    for (const { values } of this.lanes.values()) while (values.size > 0) yield values.shift();
+    for (const { values } of this.lanes.values()) yield* values.drain();
     this.lanes.clear();
     while (this.ready.size > 0) this.ready.shift();
     this.waiting = 0;

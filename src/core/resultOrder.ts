@@ -4,7 +4,7 @@ import { RingBuffer } from './ringBuffer.js';
 /** What an order keeps of each call. A call is *open*, then *finished* (no more results), then *out* (none is held). */
 export interface Entry<R> {
   finished: boolean;
-  /** Results held. */
+  /** Results held; -1 for a call whose value was dropped before it had any. */
   pending: number;
   results: RingBuffer<R> | undefined;
 }
@@ -23,6 +23,8 @@ export interface ResultOrder<R, E extends Entry<R>> {
   hold(entry: E, result: R): void;
   /** Notes that a call has no more results; returns how many calls are out by that. */
   finish(entry: E): number;
+  /** Notes that the value of a call was dropped, and will have no result; returns how many calls are out by that. */
+  skip(entry: E): number;
   /** The next result. Only when `ready`. */
   take(): R;
   /** How many calls went out by the last `take`. */
@@ -62,6 +64,10 @@ export class CompletionOrder<R, E extends Entry<R>> implements ResultOrder<R, E>
     entry.finished = true;
     if (entry.pending === 0) return 1;
     this.undelivered++;
+    return 0;
+  }
+
+  skip(): number {
     return 0;
   }
 
@@ -117,6 +123,12 @@ export class SourceOrder<R, E extends Entry<R>> implements ResultOrder<R, E> {
     return this.retire();
   }
 
+  skip(entry: E): number {
+    entry.finished = true;
+    entry.pending = -1;
+    return this.retire();
+  }
+
   take(): R {
     const head = this.entries.at(0);
     head.pending--;
@@ -130,7 +142,7 @@ export class SourceOrder<R, E extends Entry<R>> implements ResultOrder<R, E> {
     const left: E[] = [];
     while (this.entries.size > 0) {
       const entry = this.entries.shift();
-      if (entry.finished) left.push(entry);
+      if (entry.finished && entry.pending >= 0) left.push(entry);
     }
     this.size = 0;
     this.undelivered = 0;
@@ -143,7 +155,7 @@ export class SourceOrder<R, E extends Entry<R>> implements ResultOrder<R, E> {
       const head = this.entries.at(0);
       if (!head.finished || head.pending > 0) break;
       this.entries.shift();
-      out++;
+      if (head.pending === 0) out++;
     }
     this.undelivered -= out;
     return out;

@@ -33,6 +33,11 @@ export class RingBuffer<T> {
     return this.items[(this.head + i) & (this.items.length - 1)] as T;
   }
 
+  /** Takes all out, one by one. */
+  *drain(): Generator<T> {
+    while (this.count > 0) yield this.shift();
+  }
+
   private resize(length: number): void {
     const items = new Array<T | undefined>(length).fill(undefined);
     for (let i = 0; i < this.count; i++) items[i] = this.at(i);

@@ -1,19 +1,22 @@
 /** Concurrent work with a bound that the source feels: the demand-aware `mergeMap`. */
 import { Observable, type ObservableInput, type ObservedValueOf, type OperatorFunction } from 'rxjs';
-import { check, checkOptions, DURATION, FUNCTION, NOT_NEGATIVE, POSITIVE, required } from '../../options.js';
+import { check, checkOptions, DURATION, FUNCTION, NOT_NEGATIVE, POSITIVE, type Rule } from '../../options.js';
+import type { ConcurrencyRule } from '../concurrency.js';
 import { STAGE_RULES, type StageOptions } from '../stageOptions.js';
 import type { WorkerContext } from './poolCall.js';
+import { RETRY, type RetryOptions } from './poolRetry.js';
 import { PoolStage } from './poolStage.js';
+import type { Worker, WorkerSession, WorkerSource } from './poolWorkers.js';
 
-export type { WorkerContext };
-
-/** The work of a pool: a Promise, or anything RxJS's `from` takes, with 0 to n results. */
-export type Worker<T, O extends ObservableInput<unknown>> = (value: T, context: WorkerContext) => O;
+export type { RetryOptions, Worker, WorkerContext, WorkerSource, WorkerSession };
 
 /** Options of `pool`. */
 export interface PoolOptions<T> extends StageOptions {
-  /** Calls of the worker that run at once. An integer of at least 1, or `Infinity`. Required. */
-  concurrency: number;
+  /**
+   * Calls of the worker that run at once: an integer of at least 1, or `Infinity`; an Observable of integers of at least 0, for none pauses
+   * it; or `elastic(…)` or `adaptive(…)`. When it falls, what runs goes on. Required.
+   */
+  concurrency: number | Observable<number> | ConcurrencyRule;
   /**
    * The order of the results: as calls complete, or as the values came from the source. Default: `'completion'`.
    */
@@ -28,8 +31,18 @@ export interface PoolOptions<T> extends StageOptions {
   key?: ((value: T) => unknown) | undefined;
   /** Values taken ahead of the work. An integer of at least 0, or `Infinity`. Default: `concurrency`. */
   waiting?: number | undefined;
-  /** Milliseconds a call may take before it is aborted and the stream fails. Above 0. Default: no limit. */
+  /** Milliseconds an attempt may take before it is aborted; then it is tried again, or the stream fails. Above 0. Default: no limit. */
   timeout?: number | undefined;
+  /**
+   * Tries a call that failed again, after a while; its slot is free for others meanwhile, and it takes a place of what waits. Not once
+   * it has given a result. Default: the stream fails with its error.
+   */
+  retry?: RetryOptions | undefined;
+  /**
+   * The time on the scheduler's clock, in milliseconds, from which a value is not worth an attempt: it is dropped as `expired`. An attempt
+   * that runs is told by `timeLeft`, and goes on. Default: none.
+   */
+  deadline?: ((value: T) => number) | undefined;
 }
 
 /**
@@ -67,25 +80,41 @@ export interface PoolOptions<T> extends StageOptions {
  * @throws WorkerTimeoutError in the stream when a call takes longer than `timeout`
  */
 export function pool<T, O extends ObservableInput<unknown>>(
-  worker: Worker<T, O>,
+  worker: Worker<T, O> | WorkerSource<T, ObservedValueOf<O>>,
   options: PoolOptions<T>,
 ): OperatorFunction<T, ObservedValueOf<O>> {
-  check('worker', FUNCTION, worker);
+  check('worker', WORKER, worker);
   checkOptions('pool', options, {
     ...STAGE_RULES,
-    concurrency: required(POSITIVE),
+    concurrency: CONCURRENCY,
     order: ["'completion' or 'source'", (order: string) => order === 'completion' || order === 'source'],
     window: POSITIVE,
     key: FUNCTION,
     waiting: NOT_NEGATIVE,
     timeout: DURATION,
+    retry: RETRY,
+    deadline: FUNCTION,
   });
-  const { concurrency, order = 'completion', waiting = concurrency } = options;
-  const { window = Math.max(256, concurrency + waiting) } = options;
-  const settings = { ...options, name: options.name ?? 'pool', concurrency, order, waiting, window };
+  const { name = 'pool', concurrency, order = 'completion', key, timeout, retry, deadline, waiting, window } = options;
+  const { onDrop, scheduler, monitor } = options;
+  const settings = {
+    ...{ name, concurrency, order, key, timeout, retry, deadline, waiting, window },
+    ...{ onDrop, scheduler, monitor },
+  };
   return (source) =>
     new Observable<ObservedValueOf<O>>(
       (subscriber) =>
         void source.subscribe(new PoolStage<T, ObservedValueOf<O>>(subscriber, worker as never, settings)),
     );
 }
+
+const WORKER: Rule = [
+  'a function',
+  (worker: WorkerSource<unknown, unknown> | null) => typeof worker === 'function' || typeof worker?.open === 'function',
+];
+const CONCURRENCY: Rule = [
+  'a positive integer',
+  (value: ConcurrencyRule | null) =>
+    POSITIVE[1](value as never) || value instanceof Observable || typeof value?.begin === 'function',
+  'required',
+];

@@ -1,5 +1,5 @@
 /** One call of a pool's worker: its value, where it runs, and what it returned. */
-import { Subscriber, type Observable, type Unsubscribable } from 'rxjs';
+import { Subscriber, type Observable, type SchedulerLike, type Unsubscribable } from 'rxjs';
 import type { Entry } from '../../core/resultOrder.js';
 import type { RingBuffer } from '../../core/ringBuffer.js';
 import { carryDemand, type Demand } from '../demand.js';
@@ -8,11 +8,37 @@ import { carryDemand, type Demand } from '../demand.js';
 export interface WorkerContext {
   /** How many values came before this one. */
   readonly index: number;
-  /** Aborts when the stream is unsubscribed or fails, or the call times out. Made when it is first looked at. */
+  /** Aborts when the stream is unsubscribed or fails, or the call times out. Made when it is first looked at, anew for each attempt. */
   readonly signal: AbortSignal;
+  /** 1, and one more for each retry. */
+  readonly attempt: number;
+  /** Milliseconds until the value's deadline; `Infinity` without one. */
+  readonly timeLeft: number;
 }
 
-/** A value on its way through the pool: *waiting*, *running* in a slot, *finished* with results held, out. */
+/** What only pools with retries or deadlines keep of a call. */
+export class CallDetails {
+  attempt = 1;
+  /** Milliseconds waited before this attempt. */
+  delay = 0;
+  /** It gave a result: to try again would give it twice. */
+  gave = false;
+
+  constructor(
+    private readonly scheduler: SchedulerLike,
+    /** Time of the scheduler's clock. */
+    private readonly deadline: number,
+  ) {}
+
+  get timeLeft(): number {
+    return Math.max(0, this.deadline - this.scheduler.now());
+  }
+}
+
+/**
+ * A value on its way through the pool: *waiting*, *running* in a slot, perhaps *delayed* and running again, *finished* with results
+ * held, out.
+ */
 export class Call<T, R> implements Entry<R>, WorkerContext {
   finished = false;
   pending = 0;
@@ -25,7 +51,16 @@ export class Call<T, R> implements Entry<R>, WorkerContext {
     readonly index: number,
     readonly key: unknown,
     readonly arrivedAt: number,
+    readonly details: CallDetails | undefined,
   ) {}
+
+  get attempt(): number {
+    return this.details?.attempt ?? 1;
+  }
+
+  get timeLeft(): number {
+    return this.details?.timeLeft ?? Infinity;
+  }
 
   get signal(): AbortSignal {
     if (typeof this.controller === 'object') return this.controller.signal;
@@ -33,6 +68,12 @@ export class Call<T, R> implements Entry<R>, WorkerContext {
     this.controller = new AbortController();
     if (aborted) this.controller.abort();
     return this.controller.signal;
+  }
+
+  tryAgainAfter(delay: number): void {
+    this.details!.attempt++;
+    this.details!.delay = delay;
+    this.controller = undefined;
   }
 
   abort(reason?: unknown): void {
@@ -60,6 +101,8 @@ export class Slot<T, R> {
   call: Call<T, R> | undefined = undefined;
   /** When the call times out. */
   due: number = Infinity;
+  /** When the call began, if its time is measured; otherwise -1. */
+  startedAt: number = -1;
   private inner: Inner<T, R> | undefined = undefined;
 
   constructor(private readonly owner: CallOwner<T, R>) {}

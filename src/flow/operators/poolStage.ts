@@ -1,73 +1,46 @@
 /** The stage behind `pool`. */
-import { from, Observable, type ObservableInput, type Subscriber, type Unsubscribable } from 'rxjs';
+import type { ObservableInput, Subscriber } from 'rxjs';
 import { KeyedLanes } from '../../core/keyedLanes.js';
 import { CompletionOrder, SourceOrder, type ResultOrder } from '../../core/resultOrder.js';
 import { RingBuffer } from '../../core/ringBuffer.js';
-import { OverflowError, ReturnError, WorkerTimeoutError } from '../../errors.js';
-import { shown } from '../../options.js';
-import { Listeners, UNBOUNDED } from '../demand.js';
-import { pull } from '../sources/pull.js';
-import { Stage } from '../stage.js';
-import type { StageOptions } from '../stageOptions.js';
-import { Timer } from '../timer.js';
-import { Call, Slot, type CallOwner, type WorkerContext } from './poolCall.js';
+import { OverflowError } from '../../errors.js';
+import { UNBOUNDED } from '../demand.js';
+import { Call, type Slot } from './poolCall.js';
+import { PoolCalls } from './poolCalls.js';
+import type { PoolSettings } from './poolSettings.js';
+import type { Worker, WorkerSource } from './poolWorkers.js';
 
-/** The options of `pool`, checked and with their defaults. */
-export interface PoolSettings<T> extends StageOptions {
-  readonly concurrency: number;
-  readonly key?: ((value: T) => unknown) | undefined;
-  readonly timeout?: number | undefined;
-  readonly name: string;
-  readonly order: 'completion' | 'source';
-  readonly waiting: number;
-  readonly window: number;
-}
-
-export class PoolStage<T, R> extends Stage<T, R> implements CallOwner<T, R> {
-  private readonly concurrency: number;
-  private readonly refillAt: number;
-  private readonly window: number;
-  private readonly timeout: number | undefined;
-  private readonly key: ((value: T) => unknown) | undefined;
+export class PoolStage<T, R> extends PoolCalls<T, R> {
   private readonly inSourceOrder: boolean;
   private readonly results: ResultOrder<R, Call<T, R>>;
   private readonly queue = new RingBuffer<Call<T, R>>();
   private readonly lanes: KeyedLanes<Call<T, R>> | undefined;
-  /** What runs and waits together, at most. */
-  private readonly limit: number;
+  private readonly key: ((value: T) => unknown) | undefined;
+  /** Calls have details. */
+  private readonly detailed: boolean;
   /** Nothing but room decides when a value starts. */
   private readonly plain: boolean;
-  private running = 0;
   private waiting = 0;
-  private index = 0;
-  private readonly slots: Slot<T, R>[] = [];
-  private readonly idle: Slot<T, R>[] = [];
-  private readonly innerListeners = new Listeners();
-  /** Goes off when the earliest call in flight may have timed out. */
-  private readonly timer = new Timer(this.scheduler, () => this.run());
-  private nextTimeout = Infinity;
 
   constructor(
     out: Subscriber<R>,
-    private readonly worker: (value: T, context: WorkerContext) => ObservableInput<R>,
+    workers: Worker<T, ObservableInput<R>> | WorkerSource<T, R>,
     settings: PoolSettings<T>,
   ) {
-    super(out, settings);
-    this.concurrency = settings.concurrency;
-    this.limit = settings.concurrency + settings.waiting;
-    this.refillAt = settings.waiting >> 1;
-    this.window = settings.window;
-    this.timeout = settings.timeout;
-    this.key = settings.key;
-    this.lanes = settings.key && new KeyedLanes();
-    this.inSourceOrder = settings.order === 'source';
-    this.plain = !this.inSourceOrder && settings.key === undefined && settings.timeout === undefined;
+    super(out, workers, settings);
+    const { key, timeout, deadline, retry, order } = settings;
+    this.key = key;
+    this.detailed = deadline !== undefined || retry !== undefined;
+    this.lanes = key && new KeyedLanes();
+    this.inSourceOrder = order === 'source';
+    this.plain = !this.inSourceOrder && key === undefined && timeout === undefined && deadline === undefined;
     this.results = this.inSourceOrder ? new SourceOrder() : new CompletionOrder();
+    this.scaleUp();
   }
 
   get requested(): number {
     if (this.ending) return 0;
-    const room = this.limit - this.running - this.waiting;
+    const room = this.limit - this.running - this.waiting - this.retrying;
     if (this.inSourceOrder) return Math.min(room, this.window - this.held);
     return Math.max(0, room - this.results.size);
   }
@@ -78,7 +51,11 @@ export class PoolStage<T, R> extends Stage<T, R> implements CallOwner<T, R> {
   }
 
   get held(): number {
-    return this.running + this.waiting + this.results.undelivered;
+    return this.running + this.waiting + this.retrying + this.results.undelivered;
+  }
+
+  protected get unstarted(): number {
+    return this.waiting;
   }
 
   /** A slot is taken until its result is delivered, or in source order until the result can wait for its turn elsewhere. */
@@ -87,30 +64,35 @@ export class PoolStage<T, R> extends Stage<T, R> implements CallOwner<T, R> {
   }
 
   protected accept(value: T): void {
-    if (this.requested <= 0) return this.overrun(value);
-    const key = this.key?.(value);
-    const call = new Call<T, R>(value, this.index++, key, this.arrivalTime());
+    if (this.requested <= 0 && this.held >= this.bound) return this.overrun(value);
+    const details = this.detailed ? this.detailsOf(value) : undefined;
+    const call = new Call<T, R>(value, this.index++, this.key?.(value), this.arrivalTime(), details);
     this.results.enter(call);
-    if (this.lanes === undefined && this.waiting === 0 && this.slotFree) return this.start(call);
+    if (this.scale !== undefined) this.scale.arrived();
+    if (this.lanes === undefined && this.waiting === 0 && this.slotFree) return this.startOrExpire(call);
     this.waiting++;
     if (this.lanes === undefined) {
       this.queue.push(call);
     } else {
-      this.lanes.push(key, call);
+      this.lanes.push(call.key, call);
       this.run();
     }
   }
 
   protected work(): void {
-    const { results, lanes, queue } = this;
+    const { results, lanes, queue, retries } = this;
+    if (this.clock.rang) this.onTime();
     for (let innersAsked = false; ;) {
       if (results.ready && this.downstream.requested > 0) {
         const result = results.take();
         this.countOut(results.outByTake);
         this.pass(result);
+      } else if (retries.size > 0 && this.slotFree) {
+        this.retrying--;
+        this.startOrExpire(retries.shift());
       } else if (this.waiting > 0 && (lanes === undefined || lanes.available) && this.slotFree) {
         this.waiting--;
-        this.start(lanes === undefined ? queue.shift() : lanes.take());
+        this.startOrExpire(lanes === undefined ? queue.shift() : lanes.take());
       } else if (!innersAsked && this.innerListeners.size > 0) {
         innersAsked = true;
         this.innerListeners.wake(this.inSourceOrder ? UNBOUNDED : this.downstream);
@@ -118,26 +100,18 @@ export class PoolStage<T, R> extends Stage<T, R> implements CallOwner<T, R> {
       } else break;
       innersAsked = false;
     }
-    if (this.timeout !== undefined) this.watchTimeouts(this.timeout);
   }
 
   protected clear(): void {
-    this.timer.set(Infinity);
-    for (const slot of this.slots) {
-      const { call } = slot;
-      if (call === undefined) continue;
-      slot.clear();
-      call.abort();
-      this.cancel(call);
-    }
-    const calls = [...this.results.clear(), ...(this.lanes?.drain() ?? drain(this.queue))];
-    this.running = 0;
+    const unstarted = this.lanes?.drain() ?? this.queue.drain();
+    const calls = [...this.abortAll(), ...this.results.clear(), ...unstarted];
     this.waiting = 0;
-    for (const call of calls) this.cancel(call);
+    for (const call of calls) this.drop(call.value, 'cancelled', this.ageSince(call.arrivedAt));
   }
 
-  private cancel(call: Call<T, R>): void {
-    this.drop(call.value, 'cancelled', this.ageSince(call.arrivedAt));
+  /** What it holds at most: what was asked for is taken, though the concurrency may have fallen since. */
+  private get bound(): number {
+    return this.inSourceOrder ? Math.min(this.highest, this.window) : this.highest;
   }
 
   private overrun(value: T): void {
@@ -147,52 +121,21 @@ export class PoolStage<T, R> extends Stage<T, R> implements CallOwner<T, R> {
     this.endWith(new OverflowError(this.name, this.limit, advice));
   }
 
-  private start(call: Call<T, R>): void {
-    let slot = this.idle.pop();
-    if (slot === undefined) this.slots.push((slot = new Slot(this)));
-    this.running++;
-    this.startIn(slot, call);
+  private startOrExpire(call: Call<T, R>): void {
+    if (call.timeLeft > 0) return this.start(call);
+    this.drop(call.value, 'expired', this.ageSince(call.arrivedAt));
+    this.countOut(this.results.skip(call));
+    this.lanes?.done(call.key);
   }
 
-  private startIn(slot: Slot<T, R>, call: Call<T, R>): void {
-    slot.call = call;
-    if (this.timeout !== undefined) this.timeFrom(slot);
-    try {
-      const result: unknown = this.worker(call.value, call);
-      if (result instanceof Promise) result.then(slot.onResult, slot.onError);
-      else slot.subscribe(this.inner(result));
-    } catch (error) {
-      this.fail(error);
-    }
-  }
-
-  /** What a worker returned as something to subscribe to; arrays, strings and iterables are read by demand. */
-  private inner(result: unknown): Observable<R> {
-    if (result instanceof Observable) return result as Observable<R>;
-    const iterable = result as Partial<Iterable<R> & AsyncIterable<R>> | null | undefined;
-    if (iterable?.[Symbol.iterator] !== undefined || iterable?.[Symbol.asyncIterator] !== undefined) {
-      return pull(result as Iterable<R>);
-    }
-    try {
-      return from(result as ObservableInput<R>);
-    } catch {
-      throw new ReturnError(
-        this.name,
-        result,
-        `the worker returned ${shown(result)}, expected a Promise or Observable`,
-      );
-    }
-  }
-
-  /** A promise came true: the call's only result. */
   resolved(slot: Slot<T, R>, result: R): void {
     if (slot.call === undefined) return;
+    if (this.scale !== undefined) this.scale.ended(slot, result);
     this.give(slot.call, result);
-    const { results, waiting, innerListeners } = this;
-    if (!this.plain || waiting === 0 || results.size > 0 || innerListeners.size > 0 || this.busy) {
-      return this.finished(slot);
-    }
-    // The usual case, worth a fifth of a pool's cost: the slot goes on with the next value, without a round of `run`.
+    const { results, waiting } = this;
+    const usual = this.plain && waiting > 0 && results.size === 0 && !this.busy && this.running === this.concurrency;
+    if (!usual || this.innerListeners.size > 0 || this.retries.size > 0) return this.finished(slot);
+    // Worth a fifth of a pool's cost: the slot goes on with the next value, without a round of `run`.
     this.countOut(1);
     this.waiting--;
     this.startIn(slot, this.queue.shift());
@@ -214,16 +157,27 @@ export class PoolStage<T, R> extends Stage<T, R> implements CallOwner<T, R> {
   finished(slot: Slot<T, R>): void {
     const { call } = slot;
     if (call === undefined) return;
-    slot.clear();
-    this.idle.push(slot);
-    this.running--;
+    if (slot.startedAt >= 0) this.scale?.ended(slot);
+    this.free(slot);
     this.countOut(this.results.finish(call));
     this.lanes?.done(call.key);
     this.run();
   }
 
-  failed(slot: Slot<T, R>, error: unknown): void {
-    if (slot.call !== undefined) this.fail(error);
+  protected delayed(call: Call<T, R>): void {
+    if (!this.keepsOrder) this.lanes?.done(call.key);
+  }
+
+  /** With a key it has kept its lane busy, or goes to the end of that. */
+  protected tryAgain(call: Call<T, R>): void {
+    if (this.keepsOrder) return this.retries.push(call);
+    this.retrying--;
+    this.waiting++;
+    this.lanes!.push(call.key, call);
+  }
+
+  private get keepsOrder(): boolean {
+    return this.lanes === undefined || this.settings.retry?.keepOrder !== false;
   }
 
   /** What an inner source of `call` may send now. */
@@ -232,38 +186,9 @@ export class PoolStage<T, R> extends Stage<T, R> implements CallOwner<T, R> {
     return this.inSourceOrder ? this.window - this.results.size : 0;
   }
 
-  onInnerRequest(listener: () => void): Unsubscribable {
-    return this.innerListeners.add(listener);
-  }
-
   private give(call: Call<T, R>, result: R): void {
+    if (call.details !== undefined) call.details.gave = true;
     if (this.clearAhead && this.results.first(call)) this.pass(result);
     else this.results.hold(call, result);
   }
-
-  private timeFrom(slot: Slot<T, R>): void {
-    slot.due = this.scheduler.now() + this.timeout!;
-    if (this.nextTimeout !== Infinity) return;
-    this.nextTimeout = slot.due;
-    this.timer.set(slot.due);
-  }
-
-  /** Timers fire early and late: what has timed out is told by the clock, and looked at when the earliest may have. */
-  private watchTimeouts(timeout: number): void {
-    if (this.running === 0) this.nextTimeout = Infinity;
-    else if (this.scheduler.now() >= this.nextTimeout) {
-      const late = this.slots.find((slot) => slot.call !== undefined && slot.due <= this.scheduler.now());
-      if (late?.call !== undefined) {
-        const error = new WorkerTimeoutError(this.name, timeout, late.call.index);
-        late.call.abort(error);
-        return this.fail(error);
-      }
-      this.nextTimeout = Math.min(...this.slots.map((slot) => (slot.call === undefined ? Infinity : slot.due)));
-    }
-    this.timer.set(this.nextTimeout);
-  }
-}
-
-function* drain<T>(ring: RingBuffer<T>): Generator<T> {
-  while (ring.size > 0) yield ring.shift();
 }

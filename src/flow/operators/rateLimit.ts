@@ -1,7 +1,8 @@
 /** Lets values pass at a rate. */
 import { Observable, type MonoTypeOperatorFunction, type Subscriber } from 'rxjs';
-import { OverflowError, RateLimitError, ReturnError, SourceError } from '../../errors.js';
-import { check, checkOptions, DURATION, expected, FUNCTION, shown, type Rule } from '../../options.js';
+import { OverflowError, RateLimitError, ReturnError } from '../../errors.js';
+import { checkOptions, DURATION, expected, FUNCTION, shown, type Rule } from '../../options.js';
+import { follow } from '../follow.js';
 import { Claim, Limiter } from '../limiter.js';
 import { BUCKET_RULES, RATE, TokenBucket } from '../limiters/tokenBucket.js';
 import { Stage } from '../stage.js';
@@ -230,23 +231,13 @@ class RateStage<T> extends Stage<T> {
 
   private follow(rates: Observable<number>): void {
     let bucket: TokenBucket | undefined;
-    const following = rates.subscribe({
-      next: (rate) => {
-        try {
-          check('rate', RATE, rate);
-        } catch (error) {
-          return this.fail(error);
-        }
-        if (bucket !== undefined) bucket.rate = rate;
-        else this.use([{ limiter: (bucket = this.bucket(rate)), key: this.options.key }]);
-        this.run();
-      },
-      error: (error: unknown) => this.fail(error),
-      complete: () => {
-        if (bucket === undefined) this.fail(new SourceError(`\`${this.name}\`: \`rate\` completed without a number`));
-      },
-    });
-    this.out.add(following);
+    const apply = (rate: number): void => {
+      if (bucket !== undefined) bucket.rate = rate;
+      else this.use([{ limiter: (bucket = this.bucket(rate)), key: this.options.key }]);
+      this.run();
+    };
+    const fail = (error: unknown): void => this.fail(error);
+    this.out.add(follow(rates, { stage: this.name, option: 'rate', rule: RATE, apply, fail }));
   }
 
   private costOf(value: T): number {

@@ -1,0 +1,1 @@
+export interface Backoff { delay(attempt: number, previous: number, random: () => number): number }

@@ -1,0 +1,4 @@
+export interface RetryBudget {
+  called(): void;
+  tryRetry(): boolean;
+}

@@ -1,0 +1,208 @@
+/** The calls of a pool: where they run, how long they may, whether they are tried again, and how many there are at once. */
+import { Subscription, type ObservableInput, type Subscriber, type Unsubscribable } from 'rxjs';
+import { RingBuffer } from '../../core/ringBuffer.js';
+import { ReturnError, WorkerTimeoutError } from '../../errors.js';
+import { shown } from '../../options.js';
+import type { PoolFigures } from '../concurrency.js';
+import { Listeners } from '../demand.js';
+import { Stage } from '../stage.js';
+import { CallDetails, Slot, type Call, type CallOwner } from './poolCall.js';
+import { PoolClock } from './poolClock.js';
+import { retryDelay } from './poolRetry.js';
+import { PoolScale, type ScaledPool } from './poolScale.js';
+import type { PoolSettings } from './poolSettings.js';
+import { sourceOf, type Worker, type WorkerSession, type WorkerSource } from './poolWorkers.js';
+
+/** The half of a pool's stage that runs calls; `PoolStage` is the one that takes values and gives results. */
+export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T, R>, ScaledPool {
+  protected running = 0;
+  /** Calls that wait for another attempt, or for a slot for it. */
+  protected retrying = 0;
+  protected concurrency = 0;
+  /** What runs and waits together, at most; and the most this has been: what was asked for then is still taken. */
+  protected limit = 0;
+  protected highest = 0;
+  protected refillAt = 0;
+  protected window = 1;
+  protected index = 0;
+  /** Calls whose delay is over: they go before what waits. */
+  protected readonly retries: RingBuffer<Call<T, R>> = new RingBuffer<Call<T, R>>(2);
+  protected readonly innerListeners: Listeners = new Listeners();
+  /** Told what happens, where a rule sets the concurrency. */
+  protected scale: PoolScale<T, R> | undefined = undefined;
+  protected readonly clock: PoolClock<T, R> = new PoolClock(this.scheduler, () => this.run());
+  private readonly slots: Slot<T, R>[] = [];
+  private readonly idle: Slot<T, R>[] = [];
+  private worker: Worker<T, ObservableInput<R>> | undefined;
+  /** Opened by the first value, where the worker is no function. */
+  private session: WorkerSession<T, R> | undefined = undefined;
+  private readonly timeout: number | undefined;
+
+  constructor(
+    out: Subscriber<R>,
+    private readonly workers: Worker<T, ObservableInput<R>> | WorkerSource<T, R>,
+    protected readonly settings: PoolSettings<T>,
+  ) {
+    super(out, settings);
+    this.timeout = settings.timeout;
+    this.worker = typeof workers === 'function' ? workers : undefined;
+  }
+
+  /** Sets the concurrency, and from now on. The last step of the constructor: an Observable may have a number at once. */
+  protected scaleUp(): void {
+    const scale = PoolScale.of<T, R>(this, this.settings.concurrency);
+    if (scale instanceof Subscription) this.out.add(scale);
+    else this.scale = scale;
+  }
+
+  /** Calls that wait and have not begun. */
+  protected abstract get unstarted(): number;
+  /** A promise came true: the call's only result. */
+  abstract resolved(slot: Slot<T, R>, result: R): void;
+  abstract produced(call: Call<T, R>, result: R): void;
+  abstract finished(slot: Slot<T, R>): void;
+  abstract roomFor(call: Call<T, R>): number;
+  /** A call that failed is delayed: its key may go on with another. */
+  protected abstract delayed(call: Call<T, R>): void;
+  /** Its delay is over. */
+  protected abstract tryAgain(call: Call<T, R>): void;
+
+  resize(concurrency: number): void {
+    const { waiting = concurrency, window } = this.settings;
+    this.concurrency = concurrency;
+    this.limit = concurrency + waiting;
+    this.highest = Math.max(this.highest, this.limit);
+    this.refillAt = waiting >> 1;
+    this.window = window ?? Math.max(256, this.highest);
+    this.session?.resize?.(concurrency);
+  }
+
+  figures(): PoolFigures {
+    const { index, held, running } = this;
+    return { now: this.now(), arrived: index, held, running, waiting: this.unstarted + this.retrying };
+  }
+
+  now(): number {
+    return this.scheduler.now();
+  }
+
+  lookIn(ms: number): void {
+    this.clock.lookIn(ms);
+  }
+
+  moveOn(): void {
+    this.run();
+  }
+
+  stop(error: unknown): void {
+    this.fail(error);
+  }
+
+  onInnerRequest(listener: () => void): Unsubscribable {
+    return this.innerListeners.add(listener);
+  }
+
+  failed(slot: Slot<T, R>, error: unknown, abandoned: boolean = false): void {
+    const { call } = slot;
+    if (call === undefined) return;
+    this.scale?.failed(slot, error);
+    let delay: number | undefined;
+    try {
+      delay = this.delayOf(call, error);
+    } catch (thrown) {
+      return this.fail(thrown);
+    }
+    if (delay === undefined) return this.fail(error);
+    this.free(slot, abandoned);
+    call.tryAgainAfter(delay);
+    this.retrying++;
+    this.clock.delay(call, delay);
+    this.delayed(call);
+    this.run();
+  }
+
+  protected detailsOf(value: T): CallDetails {
+    const { deadline, retry } = this.settings;
+    retry?.budget?.called();
+    const at: unknown = deadline === undefined ? Infinity : deadline(value);
+    if (typeof at === 'number' && !Number.isNaN(at)) return new CallDetails(this.scheduler, at);
+    throw new ReturnError(this.name, at, `\`deadline\` returned ${shown(at)}, expected a time in milliseconds`);
+  }
+
+  protected start(call: Call<T, R>): void {
+    let slot = this.idle.pop();
+    if (slot === undefined) this.slots.push((slot = new Slot(this)));
+    this.running++;
+    this.startIn(slot, call);
+  }
+
+  protected startIn(slot: Slot<T, R>, call: Call<T, R>): void {
+    slot.call = call;
+    if (this.timeout !== undefined) this.clock.limit(slot, this.timeout);
+    if (this.scale !== undefined) this.scale.started(slot);
+    try {
+      const worker = this.worker ?? this.openSession();
+      const result: unknown = worker(call.value, call);
+      if (result instanceof Promise) result.then(slot.onResult, slot.onError);
+      else slot.subscribe(sourceOf<R>(this.name, result));
+    } catch (error) {
+      if (error instanceof ReturnError) this.fail(error);
+      else this.failed(slot, error);
+    }
+  }
+
+  private openSession(): Worker<T, ObservableInput<R>> {
+    const session = (this.workers as WorkerSource<T, R>).open(this.concurrency, this.scheduler);
+    this.session = session;
+    return (this.worker = (value, context) => session.run(value, context));
+  }
+
+  /** What an abandoned slot's call does may still settle: that is not to be taken for another call's outcome. */
+  protected free(slot: Slot<T, R>, abandoned: boolean = false): void {
+    slot.clear();
+    if (abandoned) this.slots.splice(this.slots.indexOf(slot), 1);
+    else this.idle.push(slot);
+    if (--this.running === 0) this.clock.limitNone();
+  }
+
+  /** Aborts what runs, stops the clock and closes the session; returns the calls that ran or were to run again. */
+  protected abortAll(): Call<T, R>[] {
+    const calls = [...this.clock.stop(), ...this.retries.drain()];
+    for (const slot of this.slots) {
+      const { call } = slot;
+      if (call === undefined) continue;
+      slot.clear();
+      call.abort();
+      calls.push(call);
+    }
+    this.running = 0;
+    this.retrying = 0;
+    this.session?.close?.();
+    return calls;
+  }
+
+  /** What is due by the clock, the timer having gone off. */
+  protected onTime(): void {
+    const { clock } = this;
+    clock.rang = false;
+    for (let call = clock.due(); call !== undefined; call = clock.due()) this.tryAgain(call);
+    for (const slot of clock.late(this.slots)) this.timeOut(slot);
+    if (this.released) return;
+    if (clock.lookDue) this.scale?.look();
+    clock.set();
+  }
+
+  private timeOut(slot: Slot<T, R>): void {
+    const { call } = slot;
+    if (call === undefined) return; // the one before it ended the stream
+    const error = new WorkerTimeoutError(this.name, this.timeout!, call.index);
+    call.abort(error);
+    this.failed(slot, error, true);
+  }
+
+  private delayOf({ details }: Call<T, R>, error: unknown): number | undefined {
+    const { retry } = this.settings;
+    if (retry === undefined || details === undefined || this.released) return undefined;
+    return retryDelay(this.name, retry, details, error);
+  }
+}

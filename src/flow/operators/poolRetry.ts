@@ -1,0 +1,64 @@
+/** When, and how often, a pool tries a call again. */
+import { ReturnError } from '../../errors.js';
+import { BOOLEAN, checkOptions, FUNCTION, POSITIVE, required, shown, type Rule } from '../../options.js';
+import type { Backoff } from '../control/backoff.js';
+import type { RetryBudget } from '../control/retryBudget.js';
+import type { CallDetails } from './poolCall.js';
+
+/** Options of a pool's `retry`. */
+export interface RetryOptions {
+  /** Attempts in all, the first included. An integer of at least 1, or `Infinity`. Required. */
+  attempts: number;
+  /**
+   * Milliseconds to wait: `exponential(…)`, `decorrelated(…)`, `fixed(…)`, or a function of the attempt that failed, counted from 1, and
+   * its error. Required.
+   */
+  backoff: Backoff | ((attempt: number, error: unknown) => number);
+  /** Which errors are worth another attempt. Default: all. */
+  when?: ((error: unknown, attempt: number) => boolean) | undefined;
+  /** Bounds retries to a part of the calls; may be shared between pools. Default: none. */
+  budget?: RetryBudget | undefined;
+  /** With a `key`: whether later values of the key wait while a value of it is tried again. Default: true. */
+  keepOrder?: boolean | undefined;
+}
+
+const BACKOFF: Rule = [
+  'exponential(…), decorrelated(…), fixed(…) or a function',
+  (value: Backoff | null) => typeof value === 'function' || typeof value?.delay === 'function',
+];
+const BUDGET: Rule = ['a retryBudget(…)', (value: RetryBudget | null) => typeof value?.tryRetry === 'function'];
+
+/** The rule of `retry`, which checks the options in it. */
+export const RETRY: Rule = [
+  'an object',
+  (options: RetryOptions) => {
+    checkOptions('retry', options, {
+      attempts: required(POSITIVE),
+      backoff: required(BACKOFF),
+      when: FUNCTION,
+      budget: BUDGET,
+      keepOrder: BOOLEAN,
+    });
+    return true;
+  },
+];
+
+/**
+ * Whether a call that failed is to be tried again: the milliseconds to wait first, or undefined. A call that gave a result is not, for
+ * that result would come twice.
+ */
+export function retryDelay(
+  stage: string,
+  options: RetryOptions,
+  call: CallDetails,
+  error: unknown,
+): number | undefined {
+  const { attempts, backoff, when, budget } = options;
+  const { attempt } = call;
+  if (call.gave || attempt >= attempts || when?.(error, attempt) === false) return undefined;
+  if (budget !== undefined && !budget.tryRetry()) return undefined;
+  const delay: unknown =
+    typeof backoff === 'function' ? backoff(attempt, error) : backoff.delay(attempt, call.delay, Math.random);
+  if (typeof delay === 'number' && delay >= 0) return delay;
+  throw new ReturnError(stage, delay, `\`backoff\` returned ${shown(delay)}, expected a number of at least 0`);
+}

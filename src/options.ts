@@ -11,6 +11,14 @@ export const DURATION: Rule = ['a number of milliseconds above 0', (value: unkno
 export const FUNCTION: Rule = ['a function', (value: unknown) => typeof value === 'function'];
 export const BOOLEAN: Rule = ['true or false', (value: unknown) => typeof value === 'boolean'];
 export const OBJECT: Rule = ['an object', (value: unknown) => typeof value === 'object' && value !== null];
+export const OBSERVABLE: Rule = [
+  'an Observable',
+  (value: { pipe?: unknown } | null) => typeof value?.pipe === 'function',
+];
+export const SIGNAL: Rule = [
+  'an AbortSignal',
+  (value: Partial<AbortSignal> | null) => typeof value?.addEventListener === 'function',
+];
 export const STRING: Rule = ['a string', (value: unknown) => typeof value === 'string'];
 
 /** The same rule for an option that can not be left out. */
@@ -20,30 +28,32 @@ export function required([expectation, holds]: Rule): Rule {
 
 /** Throws an `OptionError` unless `options` has only what `rules` name, and each as its rule says. */
 export function checkOptions<O extends object>(where: string, options: O, rules: Record<keyof O, Rule>): void {
-  if (typeof options !== 'object' || options === null) expected(`options of ${where}`, 'an object', options);
+  if (typeof options !== 'object' || options === null) expected('options', 'an object', options, where);
   const values = options as Record<string, unknown>;
   const known = Object.keys(rules);
   for (const option of Object.keys(options)) {
     if (known.includes(option)) continue;
-    const [near] = known.sort((a, b) => likeness(b, option) - likeness(a, option));
-    const message = `\`${where}\` has no option \`${option}\`. Did you mean \`${near}\`?`;
-    throw new OptionError(option, values[option], message);
+    const [near = ''] = [...known].sort((a, b) => likeness(b, option) - likeness(a, option));
+    const alike = likeness(near, option) >= option.length / 3;
+    const hint = alike ? `Did you mean \`${near}\`?` : `It has \`${known.join('`, `')}\``;
+    throw new OptionError(option, values[option], `\`${where}\` has no option \`${option}\`. ${hint}`);
   }
   for (const [option, rule] of Object.entries<Rule>(rules)) {
     const value = values[option];
     if (value === undefined && rule[2] === undefined) continue;
-    check(option, rule, value);
+    check(option, rule, value, where);
   }
 }
 
 /** Throws an `OptionError` unless `value` is as the rule says. */
-export function check(option: string, [expectation, holds]: Rule, value: unknown): void {
-  if (!holds(value as never)) expected(option, expectation, value);
+export function check(option: string, [expectation, holds]: Rule, value: unknown, where?: string): void {
+  if (!holds(value as never)) expected(option, expectation, value, where);
 }
 
-/** Throws an `OptionError` saying what `option` should have been. */
-export function expected(option: string, expectation: string, value: unknown): never {
-  throw new OptionError(option, value, `Expected \`${option}\` to be ${expectation}, got ${shown(value)}`);
+/** Throws an `OptionError` saying what `option` should have been, and what for. */
+export function expected(option: string, expectation: string, value: unknown, where?: string): never {
+  const whose = where === undefined ? '' : ` (${where})`;
+  throw new OptionError(option, value, `Expected \`${option}\` to be ${expectation}, got ${shown(value)}${whose}`);
 }
 
 /** `value` with its type, as messages show it: `-1 (number)`. */

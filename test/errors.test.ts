@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import * as sluice from '../src/index.js';
 
-const { OptionError, OverflowError, QueueClosedError, ReturnError, SluiceError, SourceError, WorkerTimeoutError } =
-  sluice;
+const { OptionError, OverflowError, QueueClosedError, RateLimitError, ReturnError } = sluice;
+const { SluiceError, SourceError, WorkerCreateError, WorkerTimeoutError } = sluice;
 
 const errors = [
   new OptionError('capacity', 0, 'no'),
@@ -11,6 +11,8 @@ const errors = [
   new WorkerTimeoutError('pool', 100, 3),
   new ReturnError('pool', undefined, 'no'),
   new SourceError('gone', new Error('why')),
+  new RateLimitError('stage', 5),
+  new WorkerCreateError(3, new Error('cause')),
 ];
 
 describe('errors', () => {

@@ -23,7 +23,11 @@ const buffer = (name: string, options: BoundedBufferOptions<number>, facts: Part
   ...facts,
 });
 
-const workers = (name: string, options: PoolOptions<number>, facts: Partial<LawSubject> = {}): LawSubject => ({
+const workers = (
+  name: string,
+  options: PoolOptions<number> & { readonly concurrency: number },
+  facts: Partial<LawSubject> = {},
+): LawSubject => ({
   name: `pool, ${name}`,
   create: ({ scheduler, monitor, onDrop, work }) => pool(work, { ...options, scheduler, monitor, onDrop }),
   bound: options.window ?? 2 * options.concurrency,

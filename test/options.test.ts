@@ -25,12 +25,13 @@ describe('options', () => {
     [{}, 'an object'],
     [() => 8, 'a function'],
   ])('capacity %s is refused, naming option, expectation and what came', (capacity, shown) => {
-    for (const call of [
-      () => boundedBuffer({ capacity: capacity as number }),
-      () => boundedQueue({ capacity: capacity as number }),
-    ]) {
+    const calls = {
+      boundedBuffer: () => boundedBuffer({ capacity: capacity as number }),
+      boundedQueue: () => boundedQueue({ capacity: capacity as number }),
+    };
+    for (const [where, call] of Object.entries(calls)) {
       const error = wrong(call);
-      expect(error.message).toBe(`Expected \`capacity\` to be a positive integer, got ${shown}`);
+      expect(error.message).toBe(`Expected \`capacity\` to be a positive integer, got ${shown} (${where})`);
       expect(error).toMatchObject({ code: 'SLUICE_OPTION', option: 'capacity', received: capacity });
     }
   });
@@ -50,8 +51,15 @@ describe('options', () => {
     expect(wrong(call).message).toBe(`\`${where}\` has no option \`${option}\`. Did you mean \`${suggestion}\`?`);
   });
 
+  test('an option that is like none is answered with those there are', () => {
+    const message = wrong(() => boundedQueue({ capacity: 1, onDrop: () => undefined } as never)).message;
+    expect(message).toBe('`boundedQueue` has no option `onDrop`. It has `capacity`, `name`');
+  });
+
   test('missing options are refused as a whole', () => {
-    expect(wrong(() => boundedBuffer(undefined as never)).message).toContain('options of boundedBuffer');
+    expect(wrong(() => boundedBuffer(undefined as never)).message).toBe(
+      'Expected `options` to be an object, got undefined (boundedBuffer)',
+    );
     expect(wrong(() => pool(() => [], null as never)).message).toContain('got null');
   });
 

@@ -71,5 +71,5 @@ export const STAGE_RULES: Record<keyof StageOptions, Rule> = {
   name: STRING,
   onDrop: FUNCTION,
   scheduler: SCHEDULER,
-  monitor: ['a StageMonitor', (value: StageMonitor | null) => typeof value?.add === 'function'],
+  monitor: ['a StageMonitor, with a method `add`', (value: StageMonitor | null) => typeof value?.add === 'function'],
 };

@@ -30,7 +30,7 @@ import { expected } from '../options.js';
  * @throws OptionError at the call when `readable` is no Readable
  * @throws SourceError in the stream when `readable` was destroyed before its end
  */
-export function fromReadable<T = Buffer>(readable: Readable): Observable<T> {
+export function fromReadable<T = unknown>(readable: Readable): Observable<T> {
   if (typeof (readable as Partial<Readable> | null)?.read !== 'function')
     expected('readable', 'a Node Readable', readable);
   return new Observable<T>((subscriber) => {

@@ -1,8 +1,8 @@
 /** A pipeline as a Node Readable. */
 import { Readable, type ReadableOptions } from 'node:stream';
 import type { Observable } from 'rxjs';
-import { boundedBuffer, Sink, type Overflow } from '../index.js';
-import { BOOLEAN, checkOptions, NOT_NEGATIVE, POSITIVE } from '../options.js';
+import { boundedBuffer, Sink, SourceError, type Overflow } from '../index.js';
+import { BOOLEAN, check, checkOptions, OBSERVABLE, NOT_NEGATIVE, POSITIVE } from '../options.js';
 import { OVERFLOW } from '../flow/operators/boundedBuffer.js';
 
 /** Options of `toReadable`. */
@@ -38,6 +38,7 @@ export interface ToReadableOptions<T> {
  * @throws OptionError at the call when an option is wrong
  */
 export function toReadable<T>(source: Observable<T>, options: ToReadableOptions<T> = {}): Readable {
+  check('source', OBSERVABLE, source, 'toReadable');
   checkOptions('toReadable', options, {
     capacity: POSITIVE,
     overflow: OVERFLOW,
@@ -55,10 +56,10 @@ export function toReadable<T>(source: Observable<T>, options: ToReadableOptions<
       if (sink !== undefined) return ask(sink);
       sink = new Sink<T>({
         next: (value) => {
-          if (value === null) readable.destroy(new TypeError('A Readable can not carry null'));
+          if (value === null) readable.destroy(new SourceError('A Readable can not carry null'));
           else if (readable.push(value)) ask(sink!);
         },
-        error: (error) => readable.destroy(error as Error),
+        error: (error) => readable.destroy((error ?? new SourceError('The source failed with no error')) as Error),
         complete: () => readable.push(null),
       });
       sink.request(1);

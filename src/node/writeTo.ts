@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream';
 import type { Observable } from 'rxjs';
 import { boundedBuffer, Sink, SourceError, type Overflow } from '../index.js';
-import { checkOptions, expected, OBJECT, POSITIVE } from '../options.js';
+import { check, checkOptions, expected, OBSERVABLE, POSITIVE, SIGNAL } from '../options.js';
 import { OVERFLOW } from '../flow/operators/boundedBuffer.js';
 
 /** Options of `writeTo`. */
@@ -46,9 +46,11 @@ export interface WriteToOptions<T> {
 export function writeTo<T>(source: Observable<T>, writable: Writable, options: WriteToOptions<T> = {}): Promise<void> {
   if (typeof (writable as Partial<Writable> | null)?.write !== 'function')
     expected('writable', 'a Node Writable', writable);
-  checkOptions('writeTo', options, { capacity: POSITIVE, overflow: OVERFLOW, signal: OBJECT });
+  check('source', OBSERVABLE, source, 'writeTo');
+  checkOptions('writeTo', options, { capacity: POSITIVE, overflow: OVERFLOW, signal: SIGNAL });
   const { capacity = 16, overflow, signal } = options;
   return new Promise((resolve, reject) => {
+    let complete = false;
     const fail = (error: unknown): void => {
       sink.unsubscribe();
       writable.off('drain', ask).off('error', fail).off('close', closed).off('finish', finished);
@@ -62,6 +64,7 @@ export function writeTo<T>(source: Observable<T>, writable: Writable, options: W
     const abort = (): void => fail(signal?.reason);
     const closed = (): void => fail(new SourceError('The Writable was closed before its end'));
     const finished = (): void => {
+      if (!complete) return closed(); // somebody else ended it
       writable.off('drain', ask).off('error', fail).off('close', closed);
       signal?.removeEventListener('abort', abort);
       resolve();
@@ -72,7 +75,10 @@ export function writeTo<T>(source: Observable<T>, writable: Writable, options: W
         if (writable.write(value)) ask();
       },
       error: fail,
-      complete: () => writable.end(),
+      complete: () => {
+        complete = true;
+        writable.end();
+      },
     });
     if (signal?.aborted) return abort();
     if (writable.destroyed || writable.writableEnded) return closed();

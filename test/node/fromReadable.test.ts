@@ -33,7 +33,7 @@ describe('fromReadable', () => {
   });
 
   test('reads a file, all of it, through a slow stage', async () => {
-    const bytes = fromReadable(createReadStream(process.execPath)).pipe(
+    const bytes = fromReadable<Buffer>(createReadStream(process.execPath)).pipe(
       boundedBuffer({ capacity: 2 }),
       pool(async (chunk) => (await settled(), chunk.length), { concurrency: 2 }),
       reduce((sum, length) => sum + length, 0),

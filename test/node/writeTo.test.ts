@@ -144,4 +144,21 @@ describe('writeTo', () => {
   test('a value the Writable can not take rejects', async () => {
     await expect(writeTo(of(null), new PassThrough())).rejects.toThrow('null');
   });
+
+  test('a Writable that somebody else ends before the source has ended rejects: values would be missing', async () => {
+    const source = new Subject<string>();
+    const file = new PassThrough();
+    file.resume();
+    const writing = writeTo(source, file);
+    source.next('a');
+    file.end();
+    await expect(writing).rejects.toBeInstanceOf(SourceError);
+    expect(source.observed).toBe(false);
+  });
+
+  test('what is no Observable is refused at the call, and the Writable left alone', () => {
+    const file = new PassThrough();
+    expect(() => writeTo([1] as never, file)).toThrow('Expected `source` to be an Observable, got an array (writeTo)');
+    expect(file.destroyed).toBe(false);
+  });
 });

@@ -1,1 +1,3 @@
-export interface Backoff { delay(attempt: number, previous: number, random: () => number): number }
+export interface Backoff {
+  delay(attempt: number, previous: number, random: () => number): number;
+}

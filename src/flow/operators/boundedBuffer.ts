@@ -2,7 +2,7 @@
 import { Observable, type MonoTypeOperatorFunction, type Subscriber } from 'rxjs';
 import { RingBuffer } from '../../core/ringBuffer.js';
 import { OverflowError, ReturnError } from '../../errors.js';
-import { checkOptions, DURATION, FUNCTION, POSITIVE, required, shown, type Rule } from '../../options.js';
+import { checkOptions, DURATION, expected, FUNCTION, POSITIVE, required, shown, type Rule } from '../../options.js';
 import { Stage } from '../stage.js';
 import { STAGE_RULES, type StageOptions } from '../stageOptions.js';
 
@@ -73,6 +73,9 @@ export function boundedBuffer<T>(options: BoundedBufferOptions<T>): MonoTypeOper
     cost: FUNCTION,
     maxAge: DURATION,
   });
+  if (options.cost !== undefined && typeof options.overflow === 'object') {
+    expected('cost', 'left out with { merge }: what a merged value costs has no bound', options.cost, 'boundedBuffer');
+  }
   const named = { ...options, name: options.name ?? 'boundedBuffer' };
   return (source) => new Observable((subscriber) => void source.subscribe(new BufferStage(subscriber, named)));
 }
@@ -87,9 +90,9 @@ export const OVERFLOW: Rule = [
 /** A value held. */
 interface Held<T> {
   value: T;
-  cost: number;
-  /** When it arrived, where somebody wants to know. */
-  readonly at: number;
+  readonly cost: number;
+  /** When it arrived, or the last of those merged into it, where somebody wants to know. */
+  at: number;
 }
 
 class BufferStage<T> extends Stage<T> {
@@ -161,9 +164,7 @@ class BufferStage<T> extends Stage<T> {
     } else if (typeof overflow === 'object') {
       const newest = this.ring.at(this.ring.size - 1);
       newest.value = overflow.merge(newest.value, value);
-      const merged = this.costOf(newest.value);
-      this.used += merged - newest.cost;
-      newest.cost = merged;
+      newest.at = this.now();
       this.drop(value, 'merged');
     } else {
       this.drop(value, 'overflow');

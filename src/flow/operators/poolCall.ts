@@ -115,6 +115,11 @@ export class Slot<T, R> {
     source.subscribe(this.inner);
   }
 
+  /** True when the call has results that nobody takes, or could not give one. */
+  waits(room: number): boolean {
+    return this.inner !== undefined && (this.call!.pending > 0 || room <= 0);
+  }
+
   clear(): void {
     this.call = undefined;
     if (this.inner === undefined) return;

@@ -195,6 +195,8 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   private timeOut(slot: Slot<T, R>): void {
     const { call } = slot;
     if (call === undefined) return; // the one before it ended the stream
+    // It may have done its work and wait for the consumer: that is not to be blamed on it.
+    if (slot.waits(this.roomFor(call))) return this.clock.limit(slot, this.timeout!);
     const error = new WorkerTimeoutError(this.name, this.timeout!, call.index);
     call.abort(error);
     this.failed(slot, error, true);

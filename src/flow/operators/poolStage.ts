@@ -150,7 +150,7 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
       this.noteRoom();
       return this.run();
     }
-    const advice = 'an inner Observable sent results without demand; return a source that waits, or raise `window`';
+    const advice = `an Observable that the worker returned sent more than ${this.window} results without demand: return an array or pull(…), or raise \`window\``;
     this.fail(new OverflowError(this.name, this.window, advice));
   }
 

@@ -1,6 +1,7 @@
 /** The end of a pipeline that asks for each value. */
 import { Subscriber, type Observable, type Observer, type Unsubscribable } from 'rxjs';
 import { OverflowError } from '../../errors.js';
+import { check, checkOptions, FUNCTION, NOT_NEGATIVE, OBSERVABLE, required } from '../../options.js';
 import { carryDemand, Listeners, type Demand } from '../demand.js';
 
 /** What a sink does with what it gets. */
@@ -37,11 +38,17 @@ export class Sink<T> extends Subscriber<T> implements Demand {
   /** @param observer gets at most as many values as were requested; `error` and `complete` need no request */
   constructor(private readonly observer: SinkObserver<T>) {
     super();
+    checkOptions('Sink', observer, {
+      next: required(FUNCTION),
+      error: required(FUNCTION),
+      complete: required(FUNCTION),
+    });
     carryDemand(this);
   }
 
   /** Subscribes a new sink to `source`. */
   static on<T>(source: Observable<T>, observer: SinkObserver<T>): Sink<T> {
+    check('source', OBSERVABLE, source, 'Sink.on');
     const sink = new Sink(observer);
     source.subscribe(sink);
     return sink;
@@ -56,8 +63,13 @@ export class Sink<T> extends Subscriber<T> implements Demand {
     return this.listeners.add(listener);
   }
 
-  /** Asks for `n` values more. */
+  /**
+   * Asks for `n` values more.
+   *
+   * @throws OptionError when `n` is not an integer of at least 0, or `Infinity`
+   */
   request(n: number): void {
+    check('n', NOT_NEGATIVE, n, 'Sink.request');
     this.credit += n;
     this.listeners.wake(this); // also when there was credit: a source that reads ahead may read more
   }

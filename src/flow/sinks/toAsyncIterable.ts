@@ -2,7 +2,7 @@
 import { Subscriber, type Observable, type Unsubscribable } from 'rxjs';
 import { RingBuffer } from '../../core/ringBuffer.js';
 import { OverflowError } from '../../errors.js';
-import { checkOptions, POSITIVE } from '../../options.js';
+import { check, checkOptions, OBSERVABLE, POSITIVE } from '../../options.js';
 import { carryDemand, Listeners, type Demand } from '../demand.js';
 import { boundedBuffer, OVERFLOW, type Overflow } from '../operators/boundedBuffer.js';
 
@@ -41,6 +41,7 @@ export interface ToAsyncIterableOptions<T> {
  * @throws OverflowError in the loop when the source ignores demand and `overflow` is `'error'`
  */
 export function toAsyncIterable<T>(source: Observable<T>, options: ToAsyncIterableOptions<T> = {}): AsyncIterable<T> {
+  check('source', OBSERVABLE, source, 'toAsyncIterable');
   checkOptions('toAsyncIterable', options, { capacity: POSITIVE, overflow: OVERFLOW });
   const { capacity = 16, overflow } = options;
   if (overflow === undefined || overflow === 'error') return iterable(source, capacity);

@@ -1,6 +1,6 @@
 /** A pipeline as a web stream. */
 import type { Observable } from 'rxjs';
-import { checkOptions, OBJECT, POSITIVE } from '../../options.js';
+import { check, checkOptions, OBSERVABLE, OBJECT, POSITIVE } from '../../options.js';
 import { boundedBuffer, OVERFLOW, type Overflow } from '../operators/boundedBuffer.js';
 import { Sink } from './sink.js';
 
@@ -39,6 +39,7 @@ export function toReadableStream<T>(
   source: Observable<T>,
   options: ToReadableStreamOptions<T> = {},
 ): ReadableStream<T> {
+  check('source', OBSERVABLE, source, 'toReadableStream');
   checkOptions('toReadableStream', options, { capacity: POSITIVE, overflow: OVERFLOW, strategy: OBJECT });
   const { capacity = 16, overflow, strategy } = options;
   let sink: Sink<T> | undefined;

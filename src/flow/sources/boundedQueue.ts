@@ -2,7 +2,7 @@
 import { Observable, type Subscriber } from 'rxjs';
 import { RingBuffer } from '../../core/ringBuffer.js';
 import { QueueClosedError } from '../../errors.js';
-import { checkOptions, POSITIVE, required, STRING } from '../../options.js';
+import { checkOptions, POSITIVE, required, SIGNAL, STRING } from '../../options.js';
 import { demandOf, type Demand } from '../demand.js';
 import type { Ledger } from '../stageOptions.js';
 
@@ -111,11 +111,13 @@ export class BoundedQueue<T> extends Observable<T> {
    * Hands `value` over as soon as there is room, and resolves then.
    *
    * @param options.signal gives up waiting: the promise rejects with the signal's reason, and the value was not accepted
+   * @throws OptionError by rejection, when an option is wrong
    * @throws QueueClosedError when the queue is closed, or is while it waits
    */
   send(value: T, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
-    const { signal } = options;
     return new Promise((resolve, reject) => {
+      checkOptions('send', options, { signal: SIGNAL });
+      const { signal } = options;
       const reason = (): Error => signal?.reason as Error;
       if (signal?.aborted) return reject(reason());
       if (this.closed) return reject(this.closedError());

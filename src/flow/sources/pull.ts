@@ -1,7 +1,7 @@
 /** A source that reads only what was asked for. */
 import { Observable, type Subscriber } from 'rxjs';
 import { SourceError } from '../../errors.js';
-import { checkOptions, expected, POSITIVE } from '../../options.js';
+import { checkOptions, expected, POSITIVE, shown } from '../../options.js';
 import { RingBuffer } from '../../core/ringBuffer.js';
 import { demandOf, type Demand } from '../demand.js';
 import { reportUnhandled } from '../unhandled.js';
@@ -100,7 +100,7 @@ function array<T>(values: readonly T[]): Observable<T> {
 function synchronous<T>(values: Iterable<T>): Observable<T> {
   return new Observable((subscriber) => {
     const demand = demandOf(subscriber);
-    const iterator = values[Symbol.iterator]();
+    const iterator = checkedIterator(values[Symbol.iterator]());
     let open = true;
     let insideNext = false;
     subscriber.add(() => {
@@ -111,7 +111,7 @@ function synchronous<T>(values: Iterable<T>): Observable<T> {
         let result: IteratorResult<T>;
         insideNext = true;
         try {
-          result = iterator.next();
+          result = checkedResult(iterator.next());
         } catch (error) {
           open = false;
           return subscriber.error(error);
@@ -132,7 +132,7 @@ function synchronous<T>(values: Iterable<T>): Observable<T> {
 
 function asynchronous<T>(open: () => AsyncIterator<T>, readAhead: number): Observable<T> {
   return new Observable((subscriber) => {
-    new AsyncReader(subscriber, open(), readAhead);
+    new AsyncReader(subscriber, checkedIterator(open()), readAhead);
   });
 }
 
@@ -202,6 +202,7 @@ class AsyncReader<T> {
   }
 
   private readonly onResult = (result: IteratorResult<T>): void => {
+    if (typeof result !== 'object' || result === null) return this.onFailure(noResult(result));
     if (result.done) this.end ??= 'complete';
     else if (this.end === undefined) this.held.push(result.value);
     this.answered();
@@ -219,16 +220,37 @@ class AsyncReader<T> {
   }
 }
 
+function checkedIterator<I extends { next: unknown }>(iterator: I): I {
+  if (typeof (iterator as I | undefined)?.next === 'function') return iterator;
+  throw new SourceError(
+    `The source gave ${shown(iterator)} as its iterator, expected an object with a method \`next\``,
+  );
+}
+
+/** As in `for..of`: an iterator that answers otherwise would be read for ever. */
+function checkedResult<R>(result: R): R {
+  if (typeof result === 'object' && result !== null) return result;
+  throw noResult(result);
+}
+
+function noResult(result: unknown): SourceError {
+  return new SourceError(`The iterator answered ${shown(result)}, expected an object with \`value\` and \`done\``);
+}
+
 /** A stream's reader as an iterator: `for await` is not in every browser, and its lock is given back on `cancel`. */
 function streamIterator<T>(stream: ReadableStream<T>): AsyncIterator<T> {
   let reader: ReadableStreamDefaultReader<T>;
   try {
     reader = stream.getReader();
   } catch (cause) {
-    throw new SourceError('The ReadableStream is locked: something else reads it', cause);
+    throw new SourceError('The ReadableStream is locked: something reads it already', cause);
   }
   return {
-    next: () => reader.read() as Promise<IteratorResult<T>>,
+    next: async () => {
+      const result = await reader.read();
+      if (result.done) reader.releaseLock();
+      return result as IteratorResult<T>;
+    },
     return: async () => {
       await reader.cancel();
       reader.releaseLock();

@@ -227,4 +227,27 @@ describe('boundedBuffer', () => {
     expect(seen).toEqual([1]);
     expect(source.observed).toBe(false);
   });
+
+  test('{ merge } goes without `cost`: what a merged value costs has no bound', () => {
+    const options = {
+      capacity: 9,
+      cost: (text: string) => text.length,
+      overflow: { merge: (a: string, b: string) => a + b },
+    };
+    expect(() => boundedBuffer(options)).toThrow('Expected `cost` to be left out with { merge }');
+  });
+
+  test('a merged value is as old as the last that was merged into it', () => {
+    const { source, consumer, drops, time } = setUp<string>({
+      capacity: 1,
+      maxAge: 30,
+      overflow: { merge: (held, incoming) => held + incoming },
+    });
+    for (const value of ['a', 'b', 'c']) {
+      source.send(value);
+      time.advanceBy(20);
+    }
+    consumer.request(1);
+    expect([consumer.values, drops]).toEqual([['abc'], []]);
+  });
 });

@@ -49,6 +49,7 @@ class Run {
 }
 
 const failure = new Error('broken');
+const give = (value: number): Observable<number> => of(value);
 /** Fails `times` times for each value, then gives it back. */
 const failing = (times: number): ((value: number, context: WorkerContext) => Observable<number>) => {
   return (value, { attempt }) => (attempt <= times ? throwError(() => failure) : of(value));
@@ -307,14 +308,14 @@ describe('deadline', () => {
   test('a deadline that throws or is no time ends the stream; without one timeLeft is Infinity', () => {
     for (const deadline of [() => NaN, () => '5' as never]) {
       const run = new Run();
-      run.start(pull([1]), of, { concurrency: 1, deadline });
+      run.start(pull([1]), give, { concurrency: 1, deadline });
       expect(run.end).toBeInstanceOf(ReturnError);
     }
     const thrown = new Run();
     const deadline = (): number => {
       throw failure;
     };
-    thrown.start(pull([1]), of, { concurrency: 1, deadline });
+    thrown.start(pull([1]), give, { concurrency: 1, deadline });
     expect(thrown.end).toBe(failure);
     const none = new Run();
     none.start(pull([1]), (_value, { timeLeft, attempt }) => of([timeLeft, attempt]), { concurrency: 1 });
@@ -368,7 +369,7 @@ describe('a concurrency that changes', () => {
     const run = new Run();
     const concurrency = new Subject<number>();
     const source = new ManualSource<number>();
-    run.start(source, of, { concurrency });
+    run.start(source, give, { concurrency });
     expect(source.requested).toBe(0);
     concurrency.next(2);
     expect(source.requested).toBe(4);
@@ -390,7 +391,7 @@ describe('a concurrency that changes', () => {
   test('an Observable that fails, ends without a number or has none fails the stream; after one it may complete', () => {
     const endOf = (concurrency: Observable<number>): unknown => {
       const run = new Run();
-      run.start(pull([1]), of, { concurrency });
+      run.start(pull([1]), give, { concurrency });
       return run.end;
     };
     expect(endOf(throwError(() => failure))).toBe(failure);
@@ -402,7 +403,7 @@ describe('a concurrency that changes', () => {
   test('demand falls and rises with it', () => {
     const concurrency = new BehaviorSubject(2);
     const source = new ManualSource<number>();
-    const consumer = new ManualConsumer(source.pipe(pool(of, { concurrency })));
+    const consumer = new ManualConsumer(source.pipe(pool((value: number) => of(value), { concurrency })));
     expect(source.requested).toBe(4);
     concurrency.next(0);
     expect(source.requested).toBe(0);

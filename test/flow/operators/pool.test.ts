@@ -6,6 +6,7 @@ import {
   of,
   type ObservableInput,
   range,
+  type SchedulerLike,
   Subject,
   throwError,
   toArray,
@@ -297,6 +298,38 @@ describe('pool', () => {
     source.send(1);
     work.finish(1);
     expect(time.pending).toBe(0);
+  });
+
+  test('a slow consumer is not blamed on the call: results that wait do not time out', () => {
+    const time = new VirtualTime();
+    const source = new ManualSource<number>();
+    const options = { concurrency: 1, timeout: 20, scheduler: time.scheduler };
+    const consumer = new ManualConsumer(source.pipe(pool((value) => [value, value + 1], options)));
+    source.send(1);
+    time.advanceBy(100);
+    consumer.request(1);
+    time.advanceBy(100);
+    consumer.request(1);
+    expect([consumer.values, consumer.end]).toEqual([[1, 2], undefined]);
+    expect(time.pending).toBe(0);
+    consumer.unsubscribe();
+  });
+
+  test('a timeout longer than timers can be is waited for, without polling', () => {
+    const time = new VirtualTime();
+    const delays: number[] = [];
+    const scheduler: SchedulerLike = {
+      now: () => time.now,
+      schedule: (work, delay, state) => {
+        delays.push(delay!);
+        return time.scheduler.schedule(work as never, delay ?? 0, state);
+      },
+    };
+    const consumer = new ManualConsumer(of(1).pipe(pool(() => NEVER, { concurrency: 1, timeout: 2 ** 32, scheduler })));
+    consumer.request(1);
+    time.advanceBy(2 ** 32);
+    expect(consumer.end).toMatchObject({ error: { code: 'SLUICE_WORKER_TIMEOUT' } });
+    expect(delays).toEqual([2 ** 31 - 1, 2 ** 31 - 1, 2]);
   });
 
   test('completion waits for the work in flight', () => {

@@ -1,6 +1,6 @@
 import { of, Subject } from 'rxjs';
 import { describe, expect, test, vi } from 'vitest';
-import { OverflowError, pull, Sink } from '../../../src/index.js';
+import { OverflowError, pull, Sink, OptionError } from '../../../src/index.js';
 
 describe('Sink', () => {
   test('takes as many values as were requested, also from inside next', () => {
@@ -32,5 +32,26 @@ describe('Sink', () => {
     const complete = vi.fn();
     Sink.on(of(), { next: expect.unreachable, error: expect.unreachable, complete });
     expect(complete).toHaveBeenCalledOnce();
+  });
+
+  test.each([NaN, -1, 1.5, '2', undefined])('request(%j) is refused, and changes nothing', (n) => {
+    const seen: number[] = [];
+    const sink = Sink.on(pull([1, 2]), {
+      next: (v) => seen.push(v),
+      error: expect.unreachable,
+      complete: () => undefined,
+    });
+    expect(() => sink.request(n as number)).toThrow(OptionError);
+    expect([sink.requested, seen]).toEqual([0, []]);
+    sink.request(0);
+    sink.request(Infinity);
+    expect(seen).toEqual([1, 2]);
+  });
+
+  test('refuses an observer without its three functions, and a source that is no Observable', () => {
+    expect(() => new Sink({ next: () => undefined } as never)).toThrow('Expected `error` to be a function');
+    expect(() => new Sink(undefined as never)).toThrow(OptionError);
+    const observer = { next: () => undefined, error: () => undefined, complete: () => undefined };
+    expect(() => Sink.on([1] as never, observer)).toThrow('Expected `source` to be an Observable');
   });
 });

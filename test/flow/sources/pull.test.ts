@@ -323,3 +323,30 @@ describe('pull of a ReadableStream', () => {
     expect(end()).toBeInstanceOf(SourceError);
   });
 });
+
+describe('pull of an iterator that breaks the rules', () => {
+  test.each([5, null, undefined])('one that answers %j is a SourceError, not read for ever', async (answer) => {
+    const sync = consumer<number>();
+    pull<number>({ [Symbol.iterator]: () => ({ next: () => answer as never }) }).subscribe(sync.sink);
+    sync.sink.request(3);
+    expect(sync.end()).toBeInstanceOf(SourceError);
+    const async = consumer<number>();
+    pull({ [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve(answer as never) }) }).subscribe(async.sink);
+    async.sink.request(3);
+    await settled();
+    expect(async.end()).toBeInstanceOf(SourceError);
+  });
+
+  test.each([Symbol.iterator, Symbol.asyncIterator])('one without `next` is a SourceError', (symbol) => {
+    const { sink, end } = consumer<number>();
+    pull({ [symbol]: () => 5 } as never).subscribe(sink as never);
+    expect(end()).toBeInstanceOf(SourceError);
+  });
+
+  test('a stream that was read to its end is not locked any more', async () => {
+    const stream = new ReadableStream<number>({ start: (controller) => controller.close() });
+    pull(stream).subscribe();
+    await settled();
+    expect(stream.locked).toBe(false);
+  });
+});

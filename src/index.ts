@@ -12,7 +12,7 @@ export {
   type WorkerSession,
   type WorkerSource,
 } from './flow/operators/pool.js';
-export type { ConcurrencyControl, ConcurrencyRule, PoolFigures } from './flow/concurrency.js';
+export type { ConcurrencyRule, ConcurrencyWatcher, MeasuredSlot, PoolFigures, ScaledPool } from './flow/concurrency.js';
 export { workers, type WorkerLife } from './flow/workers/workers.js';
 export { rateLimit, type KeyedLimiter, type RateLimitOptions } from './flow/operators/rateLimit.js';
 export { type Limiter, type LimiterAnswer } from './flow/limiter.js';

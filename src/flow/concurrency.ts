@@ -1,6 +1,6 @@
 /** What decides how many calls of a pool run at once, while it works. */
 
-/** What a pool tells about itself when it is looked at. */
+/** What a pool tells about itself. */
 export interface PoolFigures {
   /** Milliseconds of the scheduler's clock. */
   readonly now: number;
@@ -14,29 +14,40 @@ export interface PoolFigures {
   readonly held: number;
 }
 
+/** A pool whose concurrency is set from outside. */
+export interface ScaledPool {
+  readonly name: string;
+  figures(): PoolFigures;
+  now(): number;
+  resize(concurrency: number): void;
+  /** Has `look` called after so many milliseconds. */
+  lookIn(ms: number): void;
+}
+
+/** Where a call runs, as one who measures it needs it. */
+export interface MeasuredSlot {
+  /** When the call began, if its time is measured; otherwise -1. */
+  startedAt: number;
+}
+
 /** A rule that `pool` takes as its `concurrency`: `elastic` and `adaptive` make them. */
 export interface ConcurrencyRule {
   /** Calls that ever run at once. */
   readonly max: number;
-  /** Begins anew, for one subscription. */
-  begin(): ConcurrencyControl;
+  /** Begins to set the concurrency of a pool, which tells from then on what happens in it. */
+  attach(pool: ScaledPool): ConcurrencyWatcher;
 }
 
 /** A rule at work in one pool. */
-export interface ConcurrencyControl {
-  /** Calls that may run at once now: an integer of at least 1. */
-  readonly limit: number;
-  /** Milliseconds after which it wants to look again while the pool is at work; `Infinity` when samples are all it needs. */
-  readonly interval: number;
-  look?(figures: PoolFigures): void;
-  /** True when an idle pool need not be looked at: it is as small as it gets. Default: false. */
-  readonly atRest?: boolean;
-  /** A call, of which some are picked where there are many, has taken `time` milliseconds; so many ran when it ended. */
-  sample?(time: number, startedAt: number, now: number, running: number): void;
-  /** True when `outcome`, a call's error or result, says that the other side is overloaded. */
-  isOverload?(outcome: unknown): boolean;
-  /** Such an outcome came. */
-  overloaded?(now: number): void;
-  /** True when results are to be judged by `isOverload` as well. */
-  readonly judgesResults?: boolean;
+export interface ConcurrencyWatcher {
+  /** A value came. */
+  arrived(): void;
+  /** A call began. */
+  started(slot: MeasuredSlot): void;
+  /** A call ended with `result`, where it had one. */
+  ended(slot: MeasuredSlot, result?: unknown): void;
+  /** A call failed with `error`. */
+  failed(slot: MeasuredSlot, error: unknown): void;
+  /** The time it had asked for has come. */
+  look(): void;
 }

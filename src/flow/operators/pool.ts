@@ -115,6 +115,6 @@ const WORKER: Rule = [
 const CONCURRENCY: Rule = [
   'a positive integer',
   (value: ConcurrencyRule | null) =>
-    POSITIVE[1](value as never) || value instanceof Observable || typeof value?.begin === 'function',
+    POSITIVE[1](value as never) || value instanceof Observable || typeof value?.attach === 'function',
   'required',
 ];

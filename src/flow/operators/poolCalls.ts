@@ -1,15 +1,15 @@
 /** The calls of a pool: where they run, how long they may, whether they are tried again, and how many there are at once. */
-import { Subscription, type ObservableInput, type Subscriber, type Unsubscribable } from 'rxjs';
+import { Observable, type ObservableInput, type Subscriber, type Unsubscribable } from 'rxjs';
 import { RingBuffer } from '../../core/ringBuffer.js';
 import { ReturnError, WorkerTimeoutError } from '../../errors.js';
-import { shown } from '../../options.js';
-import type { PoolFigures } from '../concurrency.js';
+import { NOT_NEGATIVE, shown } from '../../options.js';
+import type { ConcurrencyWatcher, PoolFigures, ScaledPool } from '../concurrency.js';
 import { Listeners } from '../demand.js';
+import { follow } from '../follow.js';
 import { Stage } from '../stage.js';
 import { CallDetails, Slot, type Call, type CallOwner } from './poolCall.js';
 import { PoolClock } from './poolClock.js';
 import { retryDelay } from './poolRetry.js';
-import { PoolScale, type ScaledPool } from './poolScale.js';
 import type { PoolSettings } from './poolSettings.js';
 import { sourceOf, type Worker, type WorkerSession, type WorkerSource } from './poolWorkers.js';
 
@@ -29,7 +29,7 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   protected readonly retries: RingBuffer<Call<T, R>> = new RingBuffer<Call<T, R>>(2);
   protected readonly innerListeners: Listeners = new Listeners();
   /** Told what happens, where a rule sets the concurrency. */
-  protected scale: PoolScale<T, R> | undefined = undefined;
+  protected watcher: ConcurrencyWatcher | undefined = undefined;
   protected readonly clock: PoolClock<T, R> = new PoolClock(this.scheduler, () => this.run());
   private readonly slots: Slot<T, R>[] = [];
   private readonly idle: Slot<T, R>[] = [];
@@ -49,10 +49,21 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   }
 
   /** Sets the concurrency, and from now on. The last step of the constructor: an Observable may have a number at once. */
-  protected scaleUp(): void {
-    const scale = PoolScale.of<T, R>(this, this.settings.concurrency);
-    if (scale instanceof Subscription) this.out.add(scale);
-    else this.scale = scale;
+  protected scale(): void {
+    const { concurrency } = this.settings;
+    if (typeof concurrency === 'number') return this.resize(concurrency);
+    if (!(concurrency instanceof Observable)) {
+      this.resize(concurrency.max); // for what depends on the most there may be
+      this.watcher = concurrency.attach(this);
+      return;
+    }
+    const apply = (value: number): void => {
+      this.resize(value);
+      this.run();
+    };
+    const fail = (error: unknown): void => this.fail(error);
+    const follower = { stage: this.name, option: 'concurrency', rule: NOT_NEGATIVE, apply, fail };
+    this.out.add(follow(concurrency, follower));
   }
 
   /** Calls that wait and have not begun. */
@@ -90,14 +101,6 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
     this.clock.lookIn(ms);
   }
 
-  moveOn(): void {
-    this.run();
-  }
-
-  stop(error: unknown): void {
-    this.fail(error);
-  }
-
   onInnerRequest(listener: () => void): Unsubscribable {
     return this.innerListeners.add(listener);
   }
@@ -105,7 +108,7 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   failed(slot: Slot<T, R>, error: unknown, abandoned: boolean = false): void {
     const { call } = slot;
     if (call === undefined) return;
-    this.scale?.failed(slot, error);
+    this.watcher?.failed(slot, error);
     let delay: number | undefined;
     try {
       delay = this.delayOf(call, error);
@@ -139,7 +142,7 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   protected startIn(slot: Slot<T, R>, call: Call<T, R>): void {
     slot.call = call;
     if (this.timeout !== undefined) this.clock.limit(slot, this.timeout);
-    if (this.scale !== undefined) this.scale.started(slot);
+    if (this.watcher !== undefined) this.watcher.started(slot);
     try {
       const worker = this.worker ?? this.openSession();
       const result: unknown = worker(call.value, call);
@@ -188,7 +191,7 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
     for (let call = clock.due(); call !== undefined; call = clock.due()) this.tryAgain(call);
     for (const slot of clock.late(this.slots)) this.timeOut(slot);
     if (this.released) return;
-    if (clock.lookDue) this.scale?.look();
+    if (clock.lookDue) this.watcher?.look();
     clock.set();
   }
 

@@ -35,7 +35,7 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
     this.inSourceOrder = order === 'source';
     this.plain = !this.inSourceOrder && key === undefined && timeout === undefined && deadline === undefined;
     this.results = this.inSourceOrder ? new SourceOrder() : new CompletionOrder();
-    this.scaleUp();
+    this.scale();
   }
 
   get requested(): number {
@@ -68,7 +68,7 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
     const details = this.detailed ? this.detailsOf(value) : undefined;
     const call = new Call<T, R>(value, this.index++, this.key?.(value), this.arrivalTime(), details);
     this.results.enter(call);
-    if (this.scale !== undefined) this.scale.arrived();
+    if (this.watcher !== undefined) this.watcher.arrived();
     if (this.lanes === undefined && this.waiting === 0 && this.slotFree) return this.startOrExpire(call);
     this.waiting++;
     if (this.lanes === undefined) {
@@ -130,7 +130,7 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
 
   resolved(slot: Slot<T, R>, result: R): void {
     if (slot.call === undefined) return;
-    if (this.scale !== undefined) this.scale.ended(slot, result);
+    if (this.watcher !== undefined) this.watcher.ended(slot, result);
     this.give(slot.call, result);
     const { results, waiting } = this;
     const usual = this.plain && waiting > 0 && results.size === 0 && !this.busy && this.running === this.concurrency;
@@ -157,7 +157,7 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
   finished(slot: Slot<T, R>): void {
     const { call } = slot;
     if (call === undefined) return;
-    if (slot.startedAt >= 0) this.scale?.ended(slot);
+    if (slot.startedAt >= 0) this.watcher?.ended(slot);
     this.free(slot);
     this.countOut(this.results.finish(call));
     this.lanes?.done(call.key);

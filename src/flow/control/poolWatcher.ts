@@ -1,0 +1,86 @@
+/** What `elastic` and `adaptive` share: they measure some calls, look at the pool now and then, and set its concurrency. */
+import type { ConcurrencyWatcher, MeasuredSlot, PoolFigures, ScaledPool } from '../concurrency.js';
+
+/** The part that decides. */
+export interface ConcurrencyControl {
+  /** Calls that may run at once now: an integer of at least 1. */
+  readonly limit: number;
+  /** Milliseconds after which it wants to look again while the pool is at work; `Infinity` when samples are all it needs. */
+  readonly interval: number;
+  look?(figures: PoolFigures): void;
+  /** True when an idle pool need not be looked at: it is as small as it gets. */
+  readonly atRest?: boolean;
+  /** A call, of which some are picked where there are many, has taken `time` milliseconds; so many ran when it ended. */
+  sample?(time: number, startedAt: number, now: number, running: number): void;
+  /** True when `outcome`, a call's error or result, says that the other side is overloaded. */
+  isOverload?(outcome: unknown): boolean;
+  /** Such an outcome came. */
+  overloaded?(now: number): void;
+  /** True when results are to be judged by `isOverload` as well. */
+  readonly judgesResults?: boolean;
+}
+
+export class PoolWatcher implements ConcurrencyWatcher {
+  /** It looks at the pool now and then; not while that is idle and as small as it gets. */
+  private looking = false;
+  /** Calls until the next one whose time is measured: every `stride`-th is, for reading the clock costs more than the rest. */
+  private unmeasured = 1;
+  private stride = 1;
+  private measuredAt = 0;
+  private concurrency = 0;
+
+  constructor(
+    private readonly pool: ScaledPool,
+    private readonly control: ConcurrencyControl,
+  ) {
+    this.adopt();
+  }
+
+  arrived(): void {
+    if (!this.looking) this.look();
+  }
+
+  look(): void {
+    const { control, pool } = this;
+    const figures = pool.figures();
+    control.look?.(figures);
+    this.adopt();
+    this.looking = figures.held > 0 || control.atRest !== true;
+    if (this.looking && control.interval < Infinity) pool.lookIn(control.interval);
+  }
+
+  started(slot: MeasuredSlot): void {
+    if (--this.unmeasured > 0) return;
+    this.unmeasured = this.stride;
+    slot.startedAt = this.pool.now();
+  }
+
+  ended(slot: MeasuredSlot, result?: unknown): void {
+    const { control, pool } = this;
+    if (control.judgesResults === true && control.isOverload?.(result)) return this.failed(slot, result);
+    if (slot.startedAt < 0) return;
+    const { now, running } = pool.figures();
+    control.sample?.(now - slot.startedAt, slot.startedAt, now, running);
+    slot.startedAt = -1;
+    const gap = now - this.measuredAt;
+    this.measuredAt = now;
+    if (gap < 2) this.stride = Math.min(64, this.stride * 2);
+    else if (gap > 8) this.stride = Math.max(1, this.stride >> 1);
+    this.adopt();
+  }
+
+  /** The time of a call that failed says nothing about what a call takes. */
+  failed(slot: MeasuredSlot, outcome: unknown): void {
+    slot.startedAt = -1;
+    if (!this.control.isOverload?.(outcome)) return;
+    this.control.overloaded?.(this.pool.now());
+    this.adopt();
+  }
+
+  private adopt(): void {
+    const { limit } = this.control;
+    if (limit === this.concurrency) return;
+    this.concurrency = limit;
+    this.pool.resize(limit);
+  }
+}

@@ -1,4 +1,4 @@
-// Measures everything and writes results.json and docs/benchmarks.md: `npm run bench`, `node bench/run.mjs --quick` to try it, `--page` to write the page anew.
+// Measures everything and writes results.json and docs/benchmarks.md: `npm run bench`, `node bench/run.mjs --quick` to try it, `--only synchronous` for one part, `--page` to write the page anew.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -56,24 +56,33 @@ function compare(
 
 const scale = quick ? 0.1 : 1;
 const values = 300_000 * scale;
-const results = {
-  node: process.version,
-  cpu: cpus()[0]?.model ?? '',
-  values,
-  concurrent: compare('concurrent', values),
-  synchronous: compare('synchronous', 1_000_000 * scale),
-  bridges: compare('bridges', 200_000 * scale),
-  scaling: [1e4, 1e5, 1e6, 1e7].map((n) => {
-    const count = n * scale;
-    return { values: count, ...measure('long', 'sluice', count, n < 1e6 ? 9 : n < 1e7 ? 3 : 1) };
-  }),
-  memory: Object.keys(groups.memory)
-    .filter((name) => name !== LONG)
-    .map((name) => ({ name, ...measureHeap(name, 50_000 * scale, 100) })),
-  longPeak: measureHeap(LONG, 1e7 * scale, 1_000).peak,
-  inners: measure('inners', 'sluice pool(1)', 1_000_000 * scale, 1),
-  operations: await operations(groups.operations()),
+/** Each part of the results, and how it is measured. @type {Record<string, () => unknown>} */
+const parts = {
+  node: () => process.version,
+  cpu: () => cpus()[0]?.model ?? '',
+  values: () => values,
+  concurrent: () => compare('concurrent', values),
+  synchronous: () => compare('synchronous', 1_000_000 * scale),
+  bridges: () => compare('bridges', 200_000 * scale),
+  scaling: () =>
+    [1e4, 1e5, 1e6, 1e7].map((n) => {
+      const count = n * scale;
+      return { values: count, ...measure('long', 'sluice', count, n < 1e6 ? 9 : n < 1e7 ? 3 : 1) };
+    }),
+  memory: () =>
+    Object.keys(groups.memory)
+      .filter((name) => name !== LONG)
+      .map((name) => ({ name, ...measureHeap(name, 50_000 * scale, 100) })),
+  longPeak: () => measureHeap(LONG, 1e7 * scale, 1_000).peak,
+  inners: () => measure('inners', 'sluice pool(1)', 1_000_000 * scale, 1),
+  operations: () => operations(groups.operations()),
 };
+const only = process.argv.includes('--only') ? process.argv.at(-1) : undefined;
+/** @type {Record<string, unknown>} */
+const results = only === undefined ? {} : JSON.parse(readFileSync(resultsFile, 'utf8'));
+for (const [name, part] of Object.entries(parts)) {
+  if (only === undefined || only === name) results[name] = await part();
+}
 writeFileSync(resultsFile, `${JSON.stringify(results, null, 2)}\n`);
 await page(results);
 console.log('wrote bench/results.json and docs/benchmarks.md');

@@ -155,3 +155,19 @@ export class WorkerCreateError extends SluiceError {
     super(`no worker could be made in ${attempts} attempts`, { cause });
   }
 }
+
+/** `throttleCalls` refused a call: the other side refuses most of them. */
+export class ThrottledError extends SluiceError {
+  override get code(): string {
+    return 'SLUICE_THROTTLED';
+  }
+
+  constructor(
+    /** The part of the calls that is refused now, from 0 to 1. */
+    readonly probability: number,
+  ) {
+    super(
+      `the call was not made: ${Math.round(probability * 100)} % of the calls are refused, for the other side is overloaded`,
+    );
+  }
+}

@@ -18,6 +18,19 @@ export { rateLimit, type KeyedLimiter, type RateLimitOptions } from './flow/oper
 export { type Limiter, type LimiterAnswer } from './flow/limiter.js';
 export { slidingWindow, type SlidingWindowOptions } from './flow/limiters/slidingWindow.js';
 export { tokenBucket, type TokenBucket, type TokenBucketOptions } from './flow/limiters/tokenBucket.js';
+export { adaptive, type AdaptiveOptions } from './flow/control/adaptive.js';
+export {
+  decorrelated,
+  exponential,
+  fixed,
+  type Backoff,
+  type DecorrelatedOptions,
+  type ExponentialOptions,
+} from './flow/control/backoff.js';
+export { elastic, type ElasticOptions } from './flow/control/elastic.js';
+export { retryBudget, type RetryBudget, type RetryBudgetOptions } from './flow/control/retryBudget.js';
+export { scaleSignal, type ScaleSignal, type ScaleSignalOptions } from './flow/control/scaleSignal.js';
+export { throttleCalls, type ThrottleCallsOptions } from './flow/control/throttleCalls.js';
 export { boundedQueue, type BoundedQueue, type BoundedQueueOptions, type Offer } from './flow/sources/boundedQueue.js';
 export { pull, type PullInput, type PullOptions } from './flow/sources/pull.js';
 export { Sink, type SinkObserver } from './flow/sinks/sink.js';

@@ -64,8 +64,8 @@ export class PoolWatcher implements ConcurrencyWatcher {
     slot.startedAt = -1;
     const gap = now - this.measuredAt;
     this.measuredAt = now;
-    if (gap < 2) this.stride = Math.min(64, this.stride * 2);
-    else if (gap > 8) this.stride = Math.max(1, this.stride >> 1);
+    if (gap < 0.25) this.stride = Math.min(64, this.stride * 2);
+    else if (gap > 2) this.stride = Math.max(1, this.stride >> 1);
     this.adopt();
   }
 

@@ -1,0 +1,89 @@
+/** A pool that grows and shrinks with its work. */
+import { LittleLaw } from '../../core/littleLaw.js';
+import { checkOptions, DURATION, expected, POSITIVE, required } from '../../options.js';
+import type { ConcurrencyRule, PoolFigures } from '../concurrency.js';
+import { PoolWatcher, type ConcurrencyControl } from './poolWatcher.js';
+
+/** Options of `elastic`. */
+export interface ElasticOptions {
+  /** Calls that may always run at once. An integer of at least 1. Required. */
+  min: number;
+  /** Calls that ever run at once. An integer of at least `min`. Required. */
+  max: number;
+  /** Milliseconds in which what waits is to be worked off. Above 0. Default: 1,000. */
+  drainWithin?: number | undefined;
+  /** Milliseconds over which the rate of arrivals is averaged. Above 0. Default: 5,000. */
+  smoothing?: number | undefined;
+  /** Milliseconds for which fewer must have been enough before it shrinks. Above 0. Default: 15,000. */
+  stabilise?: number | undefined;
+  /** Milliseconds between two looks at the pool. Above 0. Default: 500. */
+  every?: number | undefined;
+}
+
+/**
+ * As many calls at once as the arrivals need: their rate times how long a call takes, a margin for chance, and what it takes to work off
+ * what waits.
+ *
+ * Use it as the `concurrency` of a pool whose work comes in waves (requests, messages) and whose workers cost something while they are
+ * idle: connections, threads, memory. Not for finding out what the other side can bear: that is `adaptive`. Behind a source that always has
+ * more (`pull` of a file) there is no wave to follow: it goes to `max`.
+ *
+ * It grows at once, at most to twice as many or by 4 in a look, and shrinks when fewer have been enough for `stabilise`. Only idle
+ * workers go: what runs is never cut. An idle pool of `min` has no timer.
+ *
+ * Source: Little's law with square-root staffing (Halfin and Whitt), scale-down by the highest need in a window as in Kubernetes.
+ *
+ * ```ts
+ * import { elastic, pool, pull } from 'sluice';
+ *
+ * pull([1, 2, 3])
+ *   .pipe(pool(async (n) => n * 2, { concurrency: elastic({ min: 1, max: 50 }), order: 'source' }))
+ *   .subscribe((n) => console.log(n));
+ * // => 2
+ * // => 4
+ * // => 6
+ * ```
+ *
+ * @throws OptionError at the call when an option is wrong
+ */
+export function elastic(options: ElasticOptions): ConcurrencyRule {
+  checkOptions('elastic', options, {
+    min: required(POSITIVE),
+    max: required(POSITIVE),
+    drainWithin: DURATION,
+    smoothing: DURATION,
+    stabilise: DURATION,
+    every: DURATION,
+  });
+  const { min, max } = options;
+  if (max < min) expected('max', `an integer of at least \`min\`, which is ${min}`, max, 'elastic');
+  return { max, attach: (pool) => new PoolWatcher(pool, new ElasticControl(options)) };
+}
+
+class ElasticControl implements ConcurrencyControl {
+  limit: number;
+  readonly interval: number;
+  private readonly law: LittleLaw;
+  private arrived = 0;
+
+  constructor(private readonly options: ElasticOptions) {
+    const { min, max, drainWithin = 1_000, smoothing = 5_000, stabilise = 15_000, every = 500 } = options;
+    this.limit = min;
+    this.interval = every;
+    this.law = new LittleLaw({ min, max, drainWithin, smoothing, stabilise });
+  }
+
+  get atRest(): boolean {
+    return this.limit === this.options.min;
+  }
+
+  look({ now, arrived, waiting, running }: PoolFigures): void {
+    this.law.arrived(arrived - this.arrived);
+    this.arrived = arrived;
+    this.limit = this.law.decide(now, waiting, running);
+  }
+
+  sample(time: number): void {
+    this.law.served(time);
+  }
+}

@@ -13,7 +13,6 @@ export {
   type WorkerSource,
 } from './flow/operators/pool.js';
 export type { ConcurrencyRule, ConcurrencyWatcher, MeasuredSlot, PoolFigures, ScaledPool } from './flow/concurrency.js';
-export { workers, type WorkerLife } from './flow/workers/workers.js';
 export { rateLimit, type KeyedLimiter, type RateLimitOptions } from './flow/operators/rateLimit.js';
 export { type Limiter, type LimiterAnswer } from './flow/limiter.js';
 export { slidingWindow, type SlidingWindowOptions } from './flow/limiters/slidingWindow.js';
@@ -29,7 +28,6 @@ export {
 } from './flow/control/backoff.js';
 export { elastic, type ElasticOptions } from './flow/control/elastic.js';
 export { retryBudget, type RetryBudget, type RetryBudgetOptions } from './flow/control/retryBudget.js';
-export { scaleSignal, type ScaleSignal, type ScaleSignalOptions } from './flow/control/scaleSignal.js';
 export { throttleCalls, type ThrottleCallsOptions } from './flow/control/throttleCalls.js';
 export { boundedQueue, type BoundedQueue, type BoundedQueueOptions, type Offer } from './flow/sources/boundedQueue.js';
 export { pull, type PullInput, type PullOptions } from './flow/sources/pull.js';

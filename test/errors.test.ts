@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import * as sluice from '../src/index.js';
 
 const { OptionError, OverflowError, QueueClosedError, RateLimitError, ReturnError } = sluice;
-const { SluiceError, SourceError, WorkerCreateError, WorkerTimeoutError } = sluice;
+const { SluiceError, SourceError, ThrottledError, WorkerCreateError, WorkerTimeoutError } = sluice;
 
 const errors = [
   new OptionError('capacity', 0, 'no'),
@@ -13,6 +13,7 @@ const errors = [
   new SourceError('gone', new Error('why')),
   new RateLimitError('stage', 5),
   new WorkerCreateError(3, new Error('cause')),
+  new ThrottledError(0.5),
 ];
 
 describe('errors', () => {

@@ -3,7 +3,7 @@ export class RollingCount {
   private readonly parts: number[];
   private readonly width: number;
   /** The number of the newest part since time 0. */
-  private newest = -Infinity;
+  private newest: number | undefined;
   private total = 0;
 
   constructor(window: number, parts: number) {
@@ -12,8 +12,7 @@ export class RollingCount {
   }
 
   add(now: number, count: number = 1): void {
-    this.advance(now);
-    this.parts[this.newest % this.parts.length]! += count;
+    this.parts[this.advance(now) % this.parts.length]! += count;
     this.total += count;
   }
 
@@ -22,16 +21,17 @@ export class RollingCount {
     return this.total;
   }
 
-  /** Empties the parts whose time has come round again; a clock that was set back stands still. */
-  private advance(now: number): void {
+  /** Empties the parts whose time has come round again, and returns the newest; a clock that was set back stands still. */
+  private advance(now: number): number {
     const part = Math.floor(now / this.width);
-    if (part <= this.newest) return;
+    this.newest ??= part;
+    if (part <= this.newest) return this.newest;
     const passed = Math.min(part - this.newest, this.parts.length);
     for (let i = 0; i < passed; i++) {
       const index = (part - i) % this.parts.length;
       this.total -= this.parts[index]!;
       this.parts[index] = 0;
     }
-    this.newest = part;
+    return (this.newest = part);
   }
 }

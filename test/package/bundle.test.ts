@@ -6,16 +6,16 @@ import { read, root } from './project.js';
 
 /** Ceilings in bytes: the budget where there is one, otherwise about 10 % above what was measured. */
 const CEILINGS: Record<string, number> = {
-  boundedBuffer: 3_100,
-  pool: 5_900,
+  boundedBuffer: 3_250,
+  pool: 8_300,
   rateLimit: 5_300,
   tokenBucket: 2_600,
   slidingWindow: 2_750,
   boundedQueue: 2_130,
-  pull: 2_260,
+  pull: 2_400,
   demandOf: 280,
   Stage: 1_360,
-  Sink: 850,
+  Sink: 1_550,
   toAsyncIterable: 3_790,
   toReadableStream: 3_600,
   SluiceError: 280,
@@ -25,15 +25,37 @@ const CEILINGS: Record<string, number> = {
   WorkerTimeoutError: 410,
   ReturnError: 350,
   SourceError: 330,
-  RateLimitError: 380,
+  RateLimitError: 400,
+  WorkerCreateError: 400,
+  ThrottledError: 450,
+  exponential: 1_500,
+  decorrelated: 1_400,
+  fixed: 1_300,
+  retryBudget: 1_800,
+  throttleCalls: 2_200,
+  elastic: 2_600,
+  adaptive: 3_200,
 };
 /** Where these are to get, and are not yet. */
 const TARGETS: Record<string, number> = { boundedBuffer: 2_000, pool: 4_000, rateLimit: 3_000 };
 /** The budget of sources, buffers, pool and sinks together, in bytes, and of `import * as sluice from 'sluice'`. */
-const CORE = 8_000;
-const WHOLE = 10_800;
+const CORE = 11_200;
+const WHOLE = 17_500;
 /** What is not of that core. */
-const CONTROL = ['rateLimit', 'tokenBucket', 'slidingWindow', 'RateLimitError'];
+const CONTROL = [
+  'rateLimit',
+  'tokenBucket',
+  'slidingWindow',
+  'RateLimitError',
+  'ThrottledError',
+  'exponential',
+  'decorrelated',
+  'fixed',
+  'retryBudget',
+  'throttleCalls',
+  'elastic',
+  'adaptive',
+];
 
 /** Strings that the minifier keeps, and that only the pool has. */
 const ONLY_IN_POOL = ['concurrency', 'did not finish value number', 'AbortController', 'worker'];

@@ -20,7 +20,15 @@ const LAYERS: [layer: RegExp, allowed: RegExp][] = [
 ];
 
 /** Where an export of another name than its file lives, and its test and its page. */
+const BACKOFF = {
+  file: 'src/flow/control/backoff.ts',
+  test: 'test/flow/control/backoff.test.ts',
+  page: 'docs/control/backoff.md',
+};
 const ELSEWHERE: Record<string, { file: string; test: string; page: string }> = {
+  exponential: BACKOFF,
+  decorrelated: BACKOFF,
+  fixed: BACKOFF,
   demandOf: { file: 'src/flow/demand.ts', test: 'test/flow/demand.test.ts', page: 'docs/writing-your-own.md' },
   Stage: { file: 'src/flow/stage.ts', test: 'test/flow/stage.test.ts', page: 'docs/writing-your-own.md' },
   Sink: { file: 'src/flow/sinks/sink.ts', test: 'test/flow/sinks/sink.test.ts', page: 'docs/writing-your-own.md' },

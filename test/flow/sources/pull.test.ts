@@ -331,7 +331,9 @@ describe('pull of an iterator that breaks the rules', () => {
     sync.sink.request(3);
     expect(sync.end()).toBeInstanceOf(SourceError);
     const async = consumer<number>();
-    pull<number>({ [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve(answer as never) }) }).subscribe(async.sink);
+    pull<number>({ [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve(answer as never) }) }).subscribe(
+      async.sink,
+    );
     async.sink.request(3);
     await settled();
     expect(async.end()).toBeInstanceOf(SourceError);

@@ -2,7 +2,7 @@
 import { asyncScheduler, Subscriber, type SchedulerLike, type Unsubscribable } from 'rxjs';
 import { carryDemand, demandOf, Listeners, type Demand } from './demand.js';
 import type { Drop, DropReason, Ledger, MonitoredStage, StageOptions } from './stageOptions.js';
-import { reportUnhandled } from './unhandled.js';
+import { guarded, reportUnhandled } from './unhandled.js';
 
 /**
  * The base class of an operator that limits: a subscriber of `In` whose demand sources upstream find with `demandOf`,
@@ -50,6 +50,7 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
   private readonly listeners = new Listeners();
   private arrived = 0;
   private delivered = 0;
+  private dropped = 0;
   private readonly reasons: Partial<Record<DropReason, number>> = {};
   /** False once `requested` was 0: sources may be asleep and are to be woken when it rises. */
   private awake = false;
@@ -103,10 +104,10 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
     return this.listeners.add(listener);
   }
 
+  /** Inside a callback it counts a value that is just arriving as held: it has neither left nor been dropped. */
   get ledger(): Ledger {
-    const reasons = { ...this.reasons };
-    const dropped = Object.values(reasons).reduce((sum, count) => sum + count, 0);
-    return { stage: this.name, in: this.arrived, out: this.delivered, dropped, reasons, held: this.held };
+    const { name: stage, arrived, delivered: out, dropped } = this;
+    return { stage, in: arrived, out, dropped, reasons: { ...this.reasons }, held: arrived - out - dropped };
   }
 
   /** True from the source's end, or `endWith`, on. */
@@ -133,8 +134,11 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
   /** Gives a value downstream without counting it. What comes meanwhile is looked at afterwards. */
   protected pass(value: Out): void {
     this.emitting = true;
-    this.out.next(value); // does not throw: RxJS's subscribers catch, and report, what a consumer throws
-    this.emitting = false;
+    try {
+      this.out.next(value);
+    } finally {
+      this.emitting = false; // RxJS's own subscribers do not throw; others may
+    }
     if (this.again && !this.working) this.run();
   }
 
@@ -145,6 +149,7 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
 
   /** Counts and reports a value that leaves otherwise than by the output. */
   protected drop(value: unknown, reason: DropReason, age = 0): void {
+    this.dropped++;
     this.reasons[reason] = (this.reasons[reason] ?? 0) + 1;
     if (this.onDrop === undefined || reason === 'merged') return;
     try {
@@ -158,7 +163,7 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
   /** Lets upstream go at once; what is held is delivered, then `error`. */
   protected endWith(error: unknown): void {
     this.end ??= { error };
-    this.unsubscribe();
+    guarded(() => this.unsubscribe());
     this.run();
   }
 
@@ -166,7 +171,7 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
   protected fail(error: unknown): void {
     if (this.gone) return;
     this.end = { error };
-    this.unsubscribe();
+    guarded(() => this.unsubscribe());
     this.release();
     this.out.error(error);
   }
@@ -232,7 +237,8 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
     } catch (error) {
       this.fail(error);
     }
-    this.noteRoom();
+    if (this.gone) this.giveUp(value);
+    else this.noteRoom();
   }
 
   protected override _error(error: unknown): void {
@@ -263,6 +269,12 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
   private release(): void {
     if (this.gone) return;
     this.gone = true;
-    if (this.arrived > 0) this.clear(); // nothing is held, and a subclass may not be made yet, when `out` was closed already
+    if (this.arrived > 0) guarded(() => this.clear()); // a subclass may not be made yet, when `out` was closed already
+  }
+
+  /** The stream ended while `value` arrived: a callback threw, or unsubscribed. */
+  private giveUp(value: In): void {
+    if (this.held > 0) guarded(() => this.clear());
+    if (this.ledger.held > 0) this.drop(value, 'cancelled');
   }
 }

@@ -5,3 +5,12 @@ import { throwError } from 'rxjs';
 export function reportUnhandled(error: unknown): void {
   throwError(() => error).subscribe();
 }
+
+/** Lets something go: what that throws is reported, so that the rest is let go too. */
+export function guarded(letGo: () => void): void {
+  try {
+    letGo();
+  } catch (error) {
+    reportUnhandled(error);
+  }
+}

@@ -52,6 +52,8 @@ interface LawRunOptions {
   /** In the place of work that the script finishes. */
   readonly work?: (value: number) => Observable<number>;
   readonly onValue?: (run: LawRun) => void;
+  /** Called inside each callback: a value that comes out, a drop, the begin and the end of work. */
+  readonly onCallback?: (run: LawRun) => void;
 }
 
 export class LawRun {
@@ -64,6 +66,8 @@ export class LawRun {
   /** Values that were sent, in order. */
   readonly sent: number[] = [];
   peak = 0;
+  /** The first ledger that did not add up, seen from inside a callback. */
+  wrongLedger: string | undefined;
   sourceEnd: 'complete' | 'error' | undefined;
   unsubscribed = false;
   private next = 0;
@@ -74,7 +78,8 @@ export class LawRun {
   ) {
     const operator = options.operator ?? subject.create(this.setup());
     this.consumer = new ManualConsumer(this.source.pipe(operator), () => {
-      this.look();
+      this.checkLedger();
+      this.called();
       options.onValue?.(this);
     });
   }
@@ -83,13 +88,22 @@ export class LawRun {
     return {
       scheduler: this.time.scheduler,
       monitor: { add: (stage) => (this.stage = stage) },
-      onDrop: (drop) => this.drops.push(drop),
+      onDrop: (drop) => {
+        this.drops.push(drop);
+        if (drop.reason !== 'cancelled') this.checkLedger(1);
+        this.called();
+      },
       work: (value) =>
         this.options.work?.(value) ??
         new Observable<number>((subscriber) => {
           const call = { value, subscriber };
           this.working.push(call);
-          subscriber.add(() => this.working.splice(this.working.indexOf(call), 1));
+          subscriber.add(() => {
+            this.working.splice(this.working.indexOf(call), 1);
+            this.called();
+          });
+          this.checkLedger();
+          this.called();
         }),
     };
   }
@@ -159,5 +173,18 @@ export class LawRun {
 
   look(): void {
     if (this.stage !== undefined) this.peak = Math.max(this.peak, this.stage.held);
+  }
+
+  private called(): void {
+    this.look();
+    this.options.onCallback?.(this);
+  }
+
+  /** @param arriving values that may be on their way in just now; not called while it gives up what it holds, one by one */
+  private checkLedger(arriving: number = 0): void {
+    if (this.stage === undefined) return;
+    const { ledger, held } = this.stage;
+    const wrong = ledger.held < held || ledger.held > held + arriving;
+    if (wrong) this.wrongLedger ??= `the ledger says ${ledger.held} are held, ${held} are`;
   }
 }

@@ -77,6 +77,7 @@ export const operatorLaws: readonly OperatorLaw[] = [
     const { in: arrivals, out, dropped, held, reasons } = run.stage.ledger;
     claim(arrivals === out + dropped + held, `in ${arrivals} ≠ out ${out} + dropped ${dropped} + held ${held}`);
     claim(held === run.stage.held && held >= 0, `held is ${held}`);
+    claim(run.wrongLedger === undefined, `inside a callback ${run.wrongLedger}`);
     const reported = dropped - (reasons.merged ?? 0);
     claim(reported === run.drops.length, `${reported} values were dropped, ${run.drops.length} reported`);
   }),
@@ -127,13 +128,16 @@ export const operatorLaws: readonly OperatorLaw[] = [
   ),
   scripted('unsubscribing releases everything, and says what was dropped', 'S8', ANY(), undefined, (run) => {
     run.unsubscribe();
-    claim(run.source.open === 0, 'the source is still subscribed');
-    claim(run.working.length === 0, 'work still runs');
-    claim(run.time.pending === 0, 'a timer still runs');
-    claim(run.stage === undefined || run.stage.held === 0, 'values are still held');
-    const reported = new Set(run.drops.map(({ value }) => value));
-    claim(reported.size === run.drops.length, 'a value was reported twice');
+    released(run);
   }),
+  scripted(
+    'unsubscribing from inside a callback releases everything too',
+    'S8',
+    ANY(),
+    undefined,
+    undefined,
+    fromInside,
+  ),
   once('runs long on a flat stack', 'S9', (subject) => {
     const run = new LawRun(subject, { work });
     let count = 0;
@@ -235,6 +239,32 @@ function weighted(kinds: readonly StepKind[]): StepKind[] {
   return kinds.flatMap((kind) =>
     kind === 'complete' || kind === 'error' || kind === 'unsubscribe' ? [kind] : Array<StepKind>(4).fill(kind),
   );
+}
+
+/** Runs a script, and unsubscribes in the middle of it from inside one of its callbacks. */
+function fromInside(subject: LawSubject, script: readonly Step[]): void {
+  let callbacks = 1 + (script.reduce((sum, [, amount]) => sum + amount, 0) % 10);
+  const run = new LawRun(subject, {
+    onCallback: (run) => {
+      if (--callbacks === 0) run.unsubscribe();
+    },
+  });
+  for (const step of script) run.do(step);
+  run.unsubscribe();
+  released(run);
+}
+
+function released(run: LawRun): void {
+  claim(run.source.open === 0, 'the source is still subscribed');
+  claim(run.working.length === 0, 'work still runs');
+  claim(run.time.pending === 0, 'a timer still runs');
+  if (run.stage === undefined) return;
+  claim(run.stage.held === 0, 'values are still held');
+  claim(run.stage.ledger.held === 0, `${run.stage.ledger.held} values are neither out nor dropped`);
+  const reported = new Set(run.drops.map(({ value }) => value));
+  claim(reported.size === run.drops.length, 'a value was reported twice');
+  const { dropped, reasons } = run.stage.ledger;
+  claim(run.drops.length === dropped - (reasons.merged ?? 0), 'a drop was not reported');
 }
 
 /** Runs a script while the real clock and timers throw. */

@@ -1,4 +1,4 @@
-import { Observable, Subscriber, type MonoTypeOperatorFunction } from 'rxjs';
+import { config, Observable, Subscriber, type MonoTypeOperatorFunction } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { Stage, type MonitoredStage, type StageOptions } from '../../src/index.js';
 import { ManualConsumer, ManualSource } from '../../src/testing/index.js';
@@ -92,5 +92,56 @@ describe('Stage', () => {
     consumer.request(9);
     expect(consumer.values).toEqual([2]);
     expect(consumer.end).toBe('complete');
+  });
+
+  test('a value that can not be accepted is reported', () => {
+    const drops: unknown[] = [];
+    const source = new ManualSource<number>();
+    new ManualConsumer(source.pipe(doubling({ onDrop: ({ value, reason }) => drops.push([value, reason]) })));
+    source.send(1);
+    source.send(-1);
+    expect(drops).toEqual([
+      [1, 'cancelled'],
+      [-1, 'cancelled'],
+    ]);
+  });
+
+  test('a subscriber downstream that throws ends the stream, and what it threw is its error', () => {
+    class Throwing extends Subscriber<number> {
+      constructor(public failure?: unknown) {
+        super();
+      }
+      protected override _next(): void {
+        throw new RangeError('mine');
+      }
+      protected override _error(error: unknown): void {
+        this.failure = error;
+      }
+    }
+    const source = new ManualSource<number>();
+    const throwing = new Throwing();
+    let stage: MonitoredStage | undefined;
+    source.pipe(doubling({ monitor: { add: (added) => (stage = added) } })).subscribe(throwing);
+    source.send(1);
+    expect(throwing.failure).toEqual(new RangeError('mine'));
+    expect(source.open).toBe(0);
+    expect(stage!.ledger.held).toBe(0);
+  });
+
+  test('a source that throws when it is let go does not keep the error from the consumer', async () => {
+    const reported: unknown[] = [];
+    config.onUnhandledError = (error) => reported.push(error);
+    const consumer = new ManualConsumer(
+      new Observable<number>((subscriber) => {
+        subscriber.add(() => {
+          throw new Error('teardown');
+        });
+        subscriber.next(-1);
+      }).pipe(doubling()),
+    );
+    expect(consumer.end).toEqual({ error: new RangeError('negative') });
+    await new Promise((resolve) => setTimeout(resolve));
+    config.onUnhandledError = null;
+    expect(String(reported)).toContain('teardown');
   });
 });

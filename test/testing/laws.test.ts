@@ -1,4 +1,4 @@
-import { concatMap, config, delay, identity, Observable, of, type OperatorFunction } from 'rxjs';
+import { concatMap, config, delay, identity, Observable, of, type OperatorFunction, type Unsubscribable } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { boundedBuffer, Stage, type DropReason } from '../../src/index.js';
 import { operatorLaws, type LawSetup, type LawSubject } from '../../src/testing/index.js';
@@ -118,6 +118,24 @@ const faults: Record<string, { breaks: string; create: (setup: LawSetup) => Oper
             error: (error) => subscriber.error(error),
           }),
         ),
+  },
+  'goes on after it was unsubscribed inside next': {
+    breaks: 'unsubscribing from inside a callback releases everything too',
+    create: stage(
+      class extends Buffer {
+        private timer: Unsubscribable | undefined;
+
+        protected override work(): void {
+          super.work();
+          this.timer ??= this.scheduler.schedule(() => (this.timer = undefined), 1_000);
+        }
+
+        protected override clear(): void {
+          super.clear();
+          this.timer?.unsubscribe();
+        }
+      },
+    ),
   },
   recurses: {
     breaks: 'keeps order and a flat stack when a value is sent from inside next',

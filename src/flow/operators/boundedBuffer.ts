@@ -125,6 +125,7 @@ class BufferStage<T> extends Stage<T> {
   protected accept(value: T): void {
     if (this.ring.size === 0 && this.clearAhead) return this.emit(value);
     const cost = this.costOf(value);
+    if (this.released) return; // `cost` unsubscribed
     if (this.full) this.dropExpired();
     if (this.full) this.overrun(value, cost);
     else this.hold(value, cost);
@@ -164,6 +165,7 @@ class BufferStage<T> extends Stage<T> {
     } else if (typeof overflow === 'object') {
       const newest = this.ring.at(this.ring.size - 1);
       newest.value = overflow.merge(newest.value, value);
+      if (this.released) return; // `merge` unsubscribed
       newest.at = this.now();
       this.drop(value, 'merged');
     } else {

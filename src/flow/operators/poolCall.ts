@@ -3,6 +3,7 @@ import { Subscriber, type Observable, type SchedulerLike, type Unsubscribable } 
 import type { Entry } from '../../core/resultOrder.js';
 import type { RingBuffer } from '../../core/ringBuffer.js';
 import { carryDemand, type Demand } from '../demand.js';
+import { guarded } from '../unhandled.js';
 
 /** What a worker is told besides its value. */
 export interface WorkerContext {
@@ -111,8 +112,9 @@ export class Slot<T, R> {
   readonly onError: (error: unknown) => void = (error) => this.owner.failed(this, error);
 
   subscribe(source: Observable<R>): void {
-    this.inner = new Inner(this.owner, this, this.call!);
-    source.subscribe(this.inner);
+    const inner = new Inner(this.owner, this, this.call!);
+    this.inner = inner;
+    source.subscribe(inner);
   }
 
   /** True when the call has results that nobody takes, or could not give one. */
@@ -120,12 +122,12 @@ export class Slot<T, R> {
     return this.inner !== undefined && (this.call!.pending > 0 || room <= 0);
   }
 
-  clear(): void {
-    this.call = undefined;
-    if (this.inner === undefined) return;
+  /** Unsubscribes what the call returned: nothing is an outcome of it from here on. */
+  silence(): void {
     const { inner } = this;
+    if (inner === undefined) return;
     this.inner = undefined;
-    inner.unsubscribe();
+    guarded(() => inner.unsubscribe());
   }
 }
 

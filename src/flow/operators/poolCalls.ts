@@ -7,6 +7,7 @@ import type { ConcurrencyWatcher, PoolFigures, ScaledPool } from '../concurrency
 import { Listeners } from '../demand.js';
 import { follow } from '../follow.js';
 import { Stage } from '../stage.js';
+import { guarded } from '../unhandled.js';
 import { CallDetails, Slot, type Call, type CallOwner } from './poolCall.js';
 import { PoolClock } from './poolClock.js';
 import { retryDelay } from './poolRetry.js';
@@ -108,25 +109,26 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   failed(slot: Slot<T, R>, error: unknown, abandoned: boolean = false): void {
     const { call } = slot;
     if (call === undefined) return;
-    this.watcher?.failed(slot, error);
     let delay: number | undefined;
     try {
+      this.watcher?.failed(slot, error);
       delay = this.delayOf(call, error);
     } catch (thrown) {
       return this.fail(thrown);
     }
     if (delay === undefined) return this.fail(error);
-    this.free(slot, abandoned);
+    if (slot.call === undefined) return; // a callback unsubscribed
+    this.free(slot);
     call.tryAgainAfter(delay);
     this.retrying++;
     this.clock.delay(call, delay);
     this.delayed(call);
+    this.letGo(slot, abandoned);
     this.run();
   }
 
   protected detailsOf(value: T): CallDetails {
-    const { deadline, retry } = this.settings;
-    retry?.budget?.called();
+    const { deadline } = this.settings;
     const at: unknown = deadline === undefined ? Infinity : deadline(value);
     if (typeof at === 'number' && !Number.isNaN(at)) return new CallDetails(this.scheduler, at);
     throw new ReturnError(this.name, at, `\`deadline\` returned ${shown(at)}, expected a time in milliseconds`);
@@ -136,6 +138,7 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
     let slot = this.idle.pop();
     if (slot === undefined) this.slots.push((slot = new Slot(this)));
     this.running++;
+    this.noteRoom(); // the work may be done, and the room there again, before the value has arrived
     this.startIn(slot, call);
   }
 
@@ -147,7 +150,7 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
       const worker = this.worker ?? this.openSession();
       const result: unknown = worker(call.value, call);
       if (result instanceof Promise) result.then(slot.onResult, slot.onError);
-      else slot.subscribe(sourceOf<R>(this.name, result));
+      else if (slot.call === call) slot.subscribe(sourceOf<R>(this.name, result)); // or it unsubscribed its own stream
     } catch (error) {
       if (error instanceof ReturnError) this.fail(error);
       else this.failed(slot, error);
@@ -160,28 +163,36 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
     return (this.worker = (value, context) => session.run(value, context));
   }
 
-  /** What an abandoned slot's call does may still settle: that is not to be taken for another call's outcome. */
-  protected free(slot: Slot<T, R>, abandoned: boolean = false): void {
-    slot.clear();
-    if (abandoned) this.slots.splice(this.slots.indexOf(slot), 1);
-    else this.idle.push(slot);
+  /** Takes the call out of its slot. */
+  protected free(slot: Slot<T, R>): void {
+    slot.call = undefined;
     if (--this.running === 0) this.clock.limitNone();
   }
 
-  /** Aborts what runs, stops the clock and closes the session; returns the calls that ran or were to run again. */
-  protected abortAll(): Call<T, R>[] {
-    const calls = [...this.clock.stop(), ...this.retries.drain()];
-    for (const slot of this.slots) {
-      const { call } = slot;
-      if (call === undefined) continue;
-      slot.clear();
-      call.abort();
-      calls.push(call);
-    }
+  /**
+   * Lets go of what the call returned and keeps the slot for another, once the call is accounted for: finalizers run. What an
+   * abandoned call does may still settle: that is not to be taken for another call's outcome.
+   */
+  protected letGo(slot: Slot<T, R>, abandoned: boolean = false): void {
+    slot.silence();
+    if (abandoned) this.slots.splice(this.slots.indexOf(slot), 1);
+    else this.idle.push(slot);
+  }
+
+  /** Takes out the calls that run or are to run again; `stop` then aborts what runs. */
+  protected takeStarted(): { calls: Call<T, R>[]; stop: () => void } {
+    const slots = this.slots.filter(({ call }) => call !== undefined);
+    const running = slots.map(({ call }) => call!);
+    const calls = [...this.clock.stop(), ...this.retries.drain(), ...running];
+    for (const slot of slots) slot.call = undefined;
     this.running = 0;
     this.retrying = 0;
-    this.session?.close?.();
-    return calls;
+    const stop = (): void => {
+      for (const slot of slots) slot.silence();
+      for (const call of running) call.abort();
+      guarded(() => this.session?.close?.());
+    };
+    return { calls, stop };
   }
 
   /** What is due by the clock, the timer having gone off. */
@@ -201,6 +212,7 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
     // It may have done its work and wait for the consumer: that is not to be blamed on it.
     if (slot.waits(this.roomFor(call))) return this.clock.limit(slot, this.timeout!);
     const error = new WorkerTimeoutError(this.name, this.timeout!, call.index);
+    slot.silence(); // what it does when it is aborted comes too late
     call.abort(error);
     this.failed(slot, error, true);
   }

@@ -56,11 +56,9 @@ export class PoolClock<T, R> {
   late(slots: readonly Slot<T, R>[]): Slot<T, R>[] {
     const now = this.scheduler.now();
     if (now < this.nextTimeout) return [];
-    const late = slots.filter(({ call, due }) => call !== undefined && due <= now);
-    this.nextTimeout = Math.min(
-      ...slots.map((slot) => (slot.call === undefined || late.includes(slot) ? Infinity : slot.due)),
-    );
-    return late;
+    const running = slots.filter(({ call }) => call !== undefined);
+    this.nextTimeout = running.reduce((next, { due }) => (due > now && due < next ? due : next), Infinity);
+    return running.filter(({ due }) => due <= now);
   }
 
   /** Looks again in `ms`. */

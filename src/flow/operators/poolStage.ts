@@ -45,9 +45,10 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
     return Math.max(0, room - this.results.size);
   }
 
-  /** While more than half of the waiting places are taken there is work to go on with. */
+  /** While more than half of the waiting places are taken there is work to go on with, unless all of it waits for its key. */
   protected override get wantsMore(): boolean {
-    return this.waiting <= this.refillAt && this.requested > 0;
+    if (this.waiting > this.refillAt && this.lanes?.available !== false) return false;
+    return this.requested > 0;
   }
 
   get held(): number {
@@ -64,9 +65,12 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
   }
 
   protected accept(value: T): void {
-    if (this.requested <= 0 && this.held >= this.bound) return this.overrun(value);
     const details = this.detailed ? this.detailsOf(value) : undefined;
-    const call = new Call<T, R>(value, this.index++, this.key?.(value), this.arrivalTime(), details);
+    const key = this.key?.(value);
+    if (this.released) return; // a callback unsubscribed
+    if (this.requested <= 0 && this.held >= this.bound) return this.overrun(value);
+    const call = new Call<T, R>(value, this.index++, key, this.arrivalTime(), details);
+    this.settings.retry?.budget?.called();
     this.results.enter(call);
     if (this.watcher !== undefined) this.watcher.arrived();
     if (this.lanes === undefined && this.waiting === 0 && this.slotFree) return this.startOrExpire(call);
@@ -103,9 +107,10 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
   }
 
   protected clear(): void {
-    const unstarted = this.lanes?.drain() ?? this.queue.drain();
-    const calls = [...this.abortAll(), ...this.results.clear(), ...unstarted];
+    const { calls: started, stop } = this.takeStarted();
+    const calls = [...started, ...this.results.clear(), ...(this.lanes?.drain() ?? this.queue.drain())];
     this.waiting = 0;
+    stop();
     for (const call of calls) this.drop(call.value, 'cancelled', this.ageSince(call.arrivedAt));
   }
 
@@ -129,9 +134,10 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
   }
 
   resolved(slot: Slot<T, R>, result: R): void {
-    if (slot.call === undefined) return;
-    if (this.watcher !== undefined) this.watcher.ended(slot, result);
-    this.give(slot.call, result);
+    if (this.watcher !== undefined) this.tell(slot, result);
+    const { call } = slot;
+    if (call === undefined) return;
+    this.give(call, result);
     const { results, waiting } = this;
     const usual = this.plain && waiting > 0 && results.size === 0 && !this.busy && this.running === this.concurrency;
     if (!usual || this.innerListeners.size > 0 || this.retries.size > 0) return this.finished(slot);
@@ -161,7 +167,16 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
     this.free(slot);
     this.countOut(this.results.finish(call));
     this.lanes?.done(call.key);
+    this.letGo(slot);
     this.run();
+  }
+
+  private tell(slot: Slot<T, R>, result: R): void {
+    try {
+      if (slot.call !== undefined) this.watcher!.ended(slot, result);
+    } catch (error) {
+      this.fail(error); // `isOverload` threw
+    }
   }
 
   protected delayed(call: Call<T, R>): void {

@@ -156,9 +156,10 @@ class RateStage<T> extends Stage<T> {
   }
 
   protected accept(value: T): void {
-    if (this.waiting !== undefined) return this.overrun(value);
     const cost = this.costOf(value);
     const keys = this.keyFunctions.map((key) => key?.(value));
+    if (this.released) return; // a callback unsubscribed
+    if (this.waiting !== undefined) return this.overrun(value);
     if (this.clearAhead && this.claim?.take(cost, keys, this.late, this.waits)) return this.emit(value);
     this.waiting = { value, cost, keys, at: this.arrivalTime(), inLineSince: Infinity };
     this.run();
@@ -171,6 +172,7 @@ class RateStage<T> extends Stage<T> {
       claim.leave();
       waiting.inLineSince = Infinity;
     } else if (claim.take(waiting.cost, waiting.keys, this.late, this.waits)) {
+      if (this.waiting !== waiting) return; // the next in line went first, and unsubscribed this one
       this.stopWaiting();
       this.emit(waiting.value);
     } else if (this.excessive(waiting, claim)) {

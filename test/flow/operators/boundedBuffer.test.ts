@@ -1,4 +1,4 @@
-import { config, Subject } from 'rxjs';
+import { config, Subject, Subscription } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, test } from 'vitest';
 import {
@@ -8,6 +8,7 @@ import {
   ReturnError,
   type BoundedBufferOptions,
   type Drop,
+  type MonitoredStage,
 } from '../../../src/index.js';
 import { ManualConsumer, ManualSource, VirtualTime } from '../../../src/testing/index.js';
 
@@ -122,7 +123,10 @@ describe('boundedBuffer', () => {
     source.send(1);
     source.send(2);
     expect((consumer.end as { error: unknown }).error).toBeInstanceOf(ReturnError);
-    expect(dropped(drops)).toEqual([[1, 'cancelled']]);
+    expect(dropped(drops)).toEqual([
+      [1, 'cancelled'],
+      [2, 'cancelled'],
+    ]);
   });
 
   test('a function that throws goes to the error channel', () => {
@@ -249,5 +253,26 @@ describe('boundedBuffer', () => {
     }
     consumer.request(1);
     expect([consumer.values, drops]).toEqual([['abc'], []]);
+  });
+
+  test.each<[string, (end: () => void) => BoundedBufferOptions<number>]>([
+    ['cost', (end) => ({ capacity: 2, cost: (value) => (value === 2 && end(), 1) })],
+    ['merge', (end) => ({ capacity: 1, overflow: { merge: (held) => (end(), held) } })],
+    [
+      'onDrop',
+      (end) => ({ capacity: 1, overflow: 'drop-oldest', onDrop: ({ reason }) => reason === 'evicted' && end() }),
+    ],
+  ])('`%s` that unsubscribes leaves nothing behind', (_name, options) => {
+    const source = new Subject<number>();
+    let stage: MonitoredStage | undefined;
+    const subscription = new Subscription();
+    const monitor = { add: (added: MonitoredStage) => (stage = added) };
+    const buffer = boundedBuffer({ monitor, ...options(() => subscription.unsubscribe()) });
+    const consumer = new ManualConsumer(source.pipe(buffer));
+    subscription.add(() => consumer.unsubscribe());
+    source.next(1);
+    source.next(2);
+    expect(stage!.held).toBe(0);
+    expect(stage!.ledger).toMatchObject({ in: 2, dropped: 2, held: 0 });
   });
 });

@@ -1,4 +1,4 @@
-import { of, Subject, throwError, type SchedulerLike } from 'rxjs';
+import { of, Subject, Subscription, throwError, type SchedulerLike } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   OptionError,
@@ -11,6 +11,7 @@ import {
   SourceError,
   tokenBucket,
   type Drop,
+  type MonitoredStage,
   type RateLimitOptions,
 } from '../../../src/index.js';
 import { ManualConsumer, ManualSource, VirtualTime } from '../../../src/testing/index.js';
@@ -334,5 +335,40 @@ describe('rateLimit', () => {
       .pipe(rateLimit(record.options({ rate: 1, burst: 5, cost: () => cost as number })))
       .subscribe(record.observer);
     expect(record.end).toBeInstanceOf(ReturnError);
+  });
+
+  test.each(['key', 'cost'] as const)('`%s` that unsubscribes leaves neither a value nor a timer', (option) => {
+    const record = new Record();
+    const source = new Subject<number>();
+    let calls = 0;
+    const subscription = new Subscription();
+    const unsubscribe = (): number => {
+      if (++calls === 2) subscription.unsubscribe();
+      return 1;
+    };
+    const options = record.options<number>({ rate: 1, burst: 1, [option]: unsubscribe });
+    subscription.add(source.pipe(rateLimit(options)).subscribe(record.observer));
+    source.next(1);
+    source.next(2);
+    expect(record.drops).toMatchObject([{ value: 2, reason: 'cancelled' }]);
+    expect(record.time.pending).toBe(0);
+  });
+
+  test('one that is unsubscribed by the next in line, just when its turn comes, emits nothing', () => {
+    const record = new Record();
+    const limiter = tokenBucket({ rate: 1_000, burst: 2, scheduler: record.time.scheduler });
+    limiter.tryTake(2);
+    let stage: MonitoredStage | undefined;
+    const options = record.options<number>({ limiter, monitor: { add: (added) => (stage = added) } });
+    const first = new Subject<number>();
+    const subscription = first.pipe(rateLimit(options)).subscribe(record.observer);
+    const second = new Subject<number>();
+    second
+      .pipe(rateLimit(record.options<number>({ limiter, cost: () => 0 })))
+      .subscribe(() => subscription.unsubscribe());
+    first.next(1);
+    second.next(2);
+    record.time.advanceBy(10);
+    expect(stage!.ledger).toMatchObject({ in: 1, out: record.seen.length, held: 0 });
   });
 });

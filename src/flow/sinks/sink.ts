@@ -3,6 +3,7 @@ import { Subscriber, type Observable, type Observer, type Unsubscribable } from 
 import { OverflowError } from '../../errors.js';
 import { check, checkOptions, FUNCTION, NOT_NEGATIVE, OBSERVABLE, required } from '../../options.js';
 import { carryDemand, Listeners, type Demand } from '../demand.js';
+import { reportUnhandled } from '../unhandled.js';
 
 /** What a sink does with what it gets. */
 export type SinkObserver<T> = Observer<T>;
@@ -12,7 +13,8 @@ export type SinkObserver<T> = Observer<T>;
  *
  * Use it to write a sink for something that can say when it is ready (a socket, a file, a worker). Not needed for async
  * iterables, Web or Node streams: `toAsyncIterable`, `toReadableStream` and `writeTo` are there. A source that ignores demand
- * ends it with an `OverflowError`: put a `boundedBuffer` before it where that may happen.
+ * ends it with an `OverflowError`: put a `boundedBuffer` before it where that may happen. When the observer's `next` throws, the source is
+ * unsubscribed and the observer's `error` gets what was thrown; what `error` and `complete` throw is reported as unhandled.
  *
  * ```ts
  * import { pull, Sink } from 'sluice';
@@ -34,6 +36,7 @@ export type SinkObserver<T> = Observer<T>;
 export class Sink<T> extends Subscriber<T> implements Demand {
   private readonly listeners = new Listeners();
   private credit = 0;
+  private ended = false;
 
   /** @param observer gets at most as many values as were requested; `error` and `complete` need no request */
   constructor(private readonly observer: SinkObserver<T>) {
@@ -54,9 +57,9 @@ export class Sink<T> extends Subscriber<T> implements Demand {
     return sink;
   }
 
-  /** Values asked for that have not come. */
+  /** Values asked for that have not come; 0 once it has ended. */
   get requested(): number {
-    return this.credit;
+    return this.over ? 0 : this.credit;
   }
 
   onRequest(listener: () => void): Unsubscribable {
@@ -70,6 +73,7 @@ export class Sink<T> extends Subscriber<T> implements Demand {
    */
   request(n: number): void {
     check('n', NOT_NEGATIVE, n, 'Sink.request');
+    if (this.over) return;
     this.credit += n;
     this.listeners.wake(this); // also when there was credit: a source that reads ahead may read more
   }
@@ -80,16 +84,36 @@ export class Sink<T> extends Subscriber<T> implements Demand {
       return;
     }
     this.credit--;
-    this.observer.next(value);
+    try {
+      this.observer.next(value);
+    } catch (error) {
+      if (this.over) reportUnhandled(error);
+      else this.error(error);
+    }
   }
 
   protected override _error(error: unknown): void {
-    this.unsubscribe();
-    this.observer.error(error);
+    this.finish(() => this.observer.error(error));
   }
 
   protected override _complete(): void {
-    this.unsubscribe();
-    this.observer.complete();
+    this.finish(() => this.observer.complete());
+  }
+
+  /** True once it takes nothing any more: RxJS closes it only when the observer was told. */
+  private get over(): boolean {
+    return this.ended || this.closed;
+  }
+
+  /** As RxJS does it: the observer is told first, then the source is let go. */
+  private finish(tell: () => void): void {
+    this.ended = true;
+    try {
+      tell();
+    } catch (error) {
+      reportUnhandled(error);
+    } finally {
+      this.unsubscribe();
+    }
   }
 }

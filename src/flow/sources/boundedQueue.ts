@@ -57,7 +57,7 @@ export function boundedQueue<T>(options: BoundedQueueOptions): BoundedQueue<T> {
 
 /**
  * What `boundedQueue` returns. States: *open* → *closing* (`complete` or `error` was called; what was accepted is still
- * delivered) → *ended* (all subscribers have been told).
+ * delivered) → *ended* (nothing is held: subscribers are told, and one that comes later, from inside `complete` too, at once).
  */
 export class BoundedQueue<T> extends Observable<T> {
   private readonly values = new RingBuffer<T>();
@@ -118,24 +118,24 @@ export class BoundedQueue<T> extends Observable<T> {
     return new Promise((resolve, reject) => {
       checkOptions('send', options, { signal: SIGNAL });
       const { signal } = options;
-      const reason = (): Error => signal?.reason as Error;
-      if (signal?.aborted) return reject(reason());
+      if (signal?.aborted) return reject(signal.reason as Error);
       if (this.closed) return reject(this.closedError());
       if (this.values.size < this.capacity) {
         this.take(value);
         resolve();
         return this.drain();
       }
+      const settle = (answer: () => void): void => {
+        this.senders.delete(sender);
+        signal?.removeEventListener('abort', abort);
+        answer();
+      };
       const sender: Sender<T> = {
         value,
-        settle: (error) => {
-          this.senders.delete(sender);
-          signal?.removeEventListener('abort', abort);
-          if (error === undefined) resolve();
-          else reject(error);
-        },
+        accept: () => settle(resolve),
+        refuse: (error) => settle(() => reject(error)),
       };
-      const abort = (): void => sender.settle(reason());
+      const abort = (): void => sender.refuse(signal?.reason as Error);
       signal?.addEventListener('abort', abort);
       this.senders.add(sender);
     });
@@ -154,7 +154,7 @@ export class BoundedQueue<T> extends Observable<T> {
   private close(end: { readonly error: unknown } | 'complete'): void {
     if (this.closed) return;
     this.end = end;
-    for (const sender of this.senders) sender.settle(this.closedError());
+    for (const sender of this.senders) sender.refuse(this.closedError());
     this.drain();
   }
 
@@ -168,6 +168,7 @@ export class BoundedQueue<T> extends Observable<T> {
   }
 
   private attach(subscriber: Subscriber<T>): void {
+    if (this.ended) return this.tellEnd(subscriber);
     const demand = demandOf(subscriber);
     const consumer = { subscriber, demand };
     this.consumers.push(consumer);
@@ -194,32 +195,45 @@ export class BoundedQueue<T> extends Observable<T> {
         this.admit(); // before the value is out: the place that became free is the first sender's, whatever happens meanwhile
         consumer.subscriber.next(value);
       }
-      if (this.end === undefined) return;
-      for (const { subscriber } of [...this.consumers]) {
-        if (this.end === 'complete') subscriber.complete();
-        else subscriber.error(this.end.error);
-      }
+      if (this.ended) for (const { subscriber } of [...this.consumers]) this.tellEnd(subscriber);
     } finally {
       this.draining = false;
     }
+  }
+
+  /** True when there is nothing to deliver and never will be. */
+  private get ended(): boolean {
+    return this.end !== undefined && this.values.size === 0;
+  }
+
+  private tellEnd(subscriber: Subscriber<T>): void {
+    if (typeof this.end === 'object') subscriber.error(this.end.error);
+    else subscriber.complete();
   }
 
   private admit(): void {
     for (const sender of this.senders) {
       if (this.values.size >= this.capacity) return;
       this.take(sender.value);
-      sender.settle(undefined);
+      sender.accept();
     }
   }
 
-  /** The next in turn that has room. */
+  /** The next in turn that has room, and would not ignore a value: what is accepted is not for one that has ended. */
   private nextWithRoom(): Consumer<T> | undefined {
-    const { consumers, turn } = this;
-    const inTurn = consumers.length === 1 ? consumers : [...consumers.slice(turn), ...consumers.slice(0, turn)];
-    const consumer = inTurn.find(({ demand }) => demand.requested > 0);
-    if (consumer !== undefined) this.turn = consumers.indexOf(consumer) + 1;
-    return consumer;
+    const { consumers } = this;
+    for (let left = consumers.length; left > 0; left--) {
+      if (this.turn >= consumers.length) this.turn = 0;
+      const consumer = consumers[this.turn++]!;
+      if (!isStopped(consumer.subscriber) && consumer.demand.requested > 0) return consumer;
+    }
+    return undefined;
   }
+}
+
+/** True from the moment at which RxJS lets a subscriber ignore values: it is closed only after its callbacks were called. */
+function isStopped(subscriber: Subscriber<never>): boolean {
+  return (subscriber as unknown as { readonly isStopped: boolean }).isStopped;
 }
 
 interface Consumer<T> {
@@ -229,6 +243,8 @@ interface Consumer<T> {
 
 interface Sender<T> {
   readonly value: T;
-  /** Ends the wait: accepted, or refused with `error`. */
-  readonly settle: (error: Error | undefined) => void;
+  /** Ends the wait: the value is in the queue. */
+  readonly accept: () => void;
+  /** Ends the wait: the value is not taken. */
+  readonly refuse: (error: Error) => void;
 }

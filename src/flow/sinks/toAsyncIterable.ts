@@ -19,7 +19,8 @@ export interface ToAsyncIterableOptions<T> {
  *
  * Use it to end a pipeline in code that works step by step. Not for work that should run concurrently: that is a `pool` before it.
  *
- * The source is subscribed at the first `next()`, anew for each loop; leaving the loop (`break`, `return`, a throw) unsubscribes it.
+ * The source is subscribed at the first `next()`, anew for each loop; leaving the loop (`break`, `return`, a throw) unsubscribes it, and
+ * from then on each `next()` answers done. An iterator's `throw(error)`, for `yield*`, leaves too and rejects with `error`.
  * Order: as they come. Loss: none, unless `overflow` names one; what is held when the loop is left is dropped. Errors of
  * the source are thrown after the values before them.
  *
@@ -52,7 +53,17 @@ function iterable<T>(source: Observable<T>, capacity: number): AsyncIterable<T> 
   return {
     [Symbol.asyncIterator](): AsyncIterator<T, undefined> {
       const sink = new IteratorSink(source, capacity);
-      return { next: () => sink.take(), return: () => sink.leave() };
+      return {
+        next: () => sink.take(),
+        return: async (value) => {
+          sink.leave();
+          return { done: true, value: await value };
+        },
+        throw: (error) => {
+          sink.leave();
+          return Promise.reject(error as Error);
+        },
+      };
     },
   };
 }
@@ -103,11 +114,11 @@ class IteratorSink<T> extends Subscriber<T> implements Demand {
   }
 
   /** Lets the source go and gives up what is held. */
-  leave(): Promise<Result<T>> {
+  leave(): void {
     this.unsubscribe();
     while (this.values.size > 0) this.values.shift();
+    this.failure = undefined;
     this.finish();
-    return Promise.resolve(DONE);
   }
 
   protected override _next(value: T): void {

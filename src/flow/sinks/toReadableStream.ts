@@ -19,9 +19,10 @@ export interface ToReadableStreamOptions<T> {
  *
  * Use it to hand a pipeline to something that reads web streams. For Node streams use `toReadable` of `sluice/node`.
  *
- * `source` is subscribed when the stream first asks; `cancel` unsubscribes it. Order: as they come. Loss: none, unless `overflow` names
- * one; what is held on `cancel` is dropped. An error of the source errors the stream after the values before it were taken
- * from the pipeline; a stream then discards those still in its own queue.
+ * `source` is subscribed when the stream first asks: right after it was made, for it fills its own queue of one; with
+ * `strategy: { highWaterMark: 0 }` only when it is read. `cancel` unsubscribes the source. Order: as they come. Loss: none, unless
+ * `overflow` names one; what is held on `cancel` is dropped. An error of the source errors the stream after the values before it were
+ * taken from the pipeline; a stream then discards those still in its own queue. A `strategy` whose `size` throws ends both.
  *
  * ```ts
  * import { pull, toReadableStream } from 'sluice';

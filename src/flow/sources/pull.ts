@@ -108,23 +108,27 @@ function synchronous<T>(values: Iterable<T>): Observable<T> {
     });
     onDemand(subscriber, demand, () => {
       while (!subscriber.closed && demand.requested > 0) {
-        let result: IteratorResult<T>;
+        let done: boolean | undefined;
+        let value: T | undefined;
         insideNext = true;
         try {
-          result = checkedResult(iterator.next());
+          // What an iterator answers may be anything: `done` and `value` are read once, here, for reading them may throw.
+          const result = checkedResult(iterator.next());
+          done = result.done;
+          if (!done) value = result.value as T;
         } catch (error) {
           open = false;
           return subscriber.error(error);
         } finally {
           insideNext = false;
         }
-        if (result.done) {
+        if (done) {
           open = false;
           return subscriber.complete();
         }
         // A generator that unsubscribes its own reader is still running then, and can be told to return only now.
         if (subscriber.closed) return letGo(() => iterator.return?.());
-        subscriber.next(result.value);
+        subscriber.next(value as T);
       }
     });
   });
@@ -202,9 +206,14 @@ class AsyncReader<T> {
   }
 
   private readonly onResult = (result: IteratorResult<T>): void => {
-    if (typeof result !== 'object' || result === null) return this.onFailure(noResult(result));
-    if (result.done) this.end ??= 'complete';
-    else if (this.end === undefined) this.held.push(result.value);
+    if (this.end === undefined) {
+      try {
+        if (checkedResult(result).done) this.end = 'complete';
+        else this.held.push(result.value as T);
+      } catch (error) {
+        this.end = { error };
+      }
+    }
     this.answered();
   };
 
@@ -265,7 +274,7 @@ function letGo(close: () => unknown): void {
     reportUnhandled(new SourceError('The source threw while it was let go', cause));
   try {
     const closing = close();
-    if (closing instanceof Promise) closing.catch(report);
+    Promise.resolve(closing).catch(report); // thenables too
   } catch (error) {
     report(error);
   }

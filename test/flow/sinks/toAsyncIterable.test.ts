@@ -113,4 +113,59 @@ describe('toAsyncIterable', () => {
     expect((await iterator.next()).done).toBe(true);
     expect(subscribed).toBe(false);
   });
+
+  test.each(['values', 'an error', 'the end'])(
+    'next() after return() answers done, though %s was held',
+    async (held) => {
+      const source = new Subject<number>();
+      const iterator = toAsyncIterable(source)[Symbol.asyncIterator]();
+      const first = iterator.next();
+      source.next(1);
+      source.next(2);
+      if (held === 'an error') source.error(new Error('broken'));
+      if (held === 'the end') source.complete();
+      await first;
+      expect(await iterator.return!()).toEqual({ done: true, value: undefined });
+      expect(await Promise.all([iterator.next(), iterator.next()])).toEqual([
+        { done: true, value: undefined },
+        { done: true, value: undefined },
+      ]);
+      expect(source.observed).toBe(false);
+    },
+  );
+
+  test('iterators of one iterable share nothing', async () => {
+    const squares = toAsyncIterable(pull([1, 2, 3]).pipe(map((n) => n * n)));
+    const [one, other] = [squares[Symbol.asyncIterator](), squares[Symbol.asyncIterator]()];
+    expect([(await one.next()).value, (await other.next()).value, (await one.next()).value]).toEqual([1, 1, 4]);
+    await one.return!();
+    expect([(await other.next()).value, (await other.next()).value, (await other.next()).done]).toEqual([4, 9, true]);
+  });
+
+  describe('inside yield*', () => {
+    const opened = async (): Promise<{ source: Subject<number>; outer: AsyncGenerator<number, unknown> }> => {
+      const source = new Subject<number>();
+      const outer = (async function* () {
+        yield* toAsyncIterable(source);
+      })();
+      const first = outer.next();
+      while (!source.observed) await Promise.resolve();
+      source.next(1);
+      await first;
+      return { source, outer };
+    };
+
+    test('throw() leaves and rejects with the error', async () => {
+      const { source, outer } = await opened();
+      const failure = new Error('enough');
+      await expect(outer.throw(failure)).rejects.toBe(failure);
+      expect(source.observed).toBe(false);
+    });
+
+    test('return() leaves and answers its value', async () => {
+      const { source, outer } = await opened();
+      expect(await outer.return(Promise.resolve(7))).toEqual({ done: true, value: 7 });
+      expect(source.observed).toBe(false);
+    });
+  });
 });

@@ -1,4 +1,4 @@
-import { concat, of, throwError } from 'rxjs';
+import { concat, EMPTY, Observable, of, Subject, throwError, type Subscriber } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { pull, toReadableStream } from '../../../src/index.js';
 
@@ -57,4 +57,51 @@ describe('toReadableStream', () => {
     }
     expect(values).toEqual([1, 2, 3, 4]);
   });
+
+  test('subscribes right after it was made, with highWaterMark 0 only when it is read', async () => {
+    const source = new Subject<number>();
+    const eager = toReadableStream(source);
+    expect(source.observed).toBe(false);
+    await settled();
+    expect(source.observed).toBe(true);
+    await eager.cancel();
+    expect(source.observed).toBe(false);
+
+    const reader = toReadableStream(source, { strategy: { highWaterMark: 0 } }).getReader();
+    await settled();
+    expect(source.observed).toBe(false);
+    const reading = reader.read();
+    await settled();
+    source.next(1);
+    expect((await reading).value).toBe(1);
+    await reader.cancel();
+  });
+
+  test('an error, a value and the end after cancel change nothing', async () => {
+    let subscriber: Subscriber<number> | undefined;
+    const reader = toReadableStream(new Observable<number>((given) => void (subscriber = given))).getReader();
+    await settled();
+    await reader.cancel();
+    subscriber!.next(1);
+    subscriber!.error(new Error('late'));
+    subscriber!.complete();
+    expect((await reader.read()).done).toBe(true);
+  });
+
+  test.each(['at once', 'later'])(
+    'a strategy whose size throws errors the stream and lets the source go (%s)',
+    async (when) => {
+      const failure = new Error('size');
+      const source = new Subject<number>();
+      const first = when === 'at once' ? of(1) : EMPTY;
+      const size = (): number => {
+        throw failure;
+      };
+      const reader = toReadableStream(concat(first, source), { strategy: { size, highWaterMark: 1 } }).getReader();
+      await settled();
+      source.next(2); // must not throw
+      await expect(reader.read()).rejects.toBe(failure);
+      expect(source.observed).toBe(false);
+    },
+  );
 });

@@ -351,4 +351,93 @@ describe('pull of an iterator that breaks the rules', () => {
     await settled();
     expect(stream.locked).toBe(false);
   });
+
+  /** An iterator, sync or async, that answers once with what `answer` makes, and counts what it is asked for. */
+  function odd(
+    kind: 'sync' | 'async',
+    answer: (calls: number) => unknown,
+  ): { input: Iterable<number>; returned: () => number } {
+    let calls = 0;
+    let returned = 0;
+    const iterator = {
+      next: () => {
+        if (++calls > 99) throw new Error('read for ever');
+        return answer(calls);
+      },
+      return: () => (returned++, {}),
+    };
+    const symbol = kind === 'sync' ? Symbol.iterator : Symbol.asyncIterator;
+    return { input: { [symbol]: () => iterator } as unknown as Iterable<number>, returned: () => returned };
+  }
+
+  const failure = new Error('getter');
+  const throwing = (key: 'done' | 'value'): object =>
+    Object.defineProperty({ done: false, value: 2 }, key, {
+      get: () => {
+        throw failure;
+      },
+    });
+
+  test.each([
+    ['sync', 'done'],
+    ['sync', 'value'],
+    ['async', 'done'],
+    ['async', 'value'],
+  ] as const)(
+    '%s: a `%s` that throws is an error of the stream, and the iterator is not returned',
+    async (kind, key) => {
+      const { input, returned } = odd(kind, (calls) => (calls === 1 ? { done: false, value: 1 } : throwing(key)));
+      const { sink, values, end } = consumer<number>();
+      pull(input).subscribe(sink);
+      sink.request(1);
+      await settled();
+      sink.request(5); // not while it is subscribed: RxJS catches what is thrown then
+      await settled();
+      expect([values, end(), returned()]).toEqual([[1], failure, 0]);
+    },
+  );
+
+  test.each(['sync', 'async'] as const)('%s: the `value` of the last answer is not looked at', async (kind) => {
+    const { input } = odd(kind, () => Object.defineProperty(throwing('value'), 'done', { value: true }));
+    const { sink, end } = consumer<number>();
+    pull(input).subscribe(sink);
+    sink.request(5);
+    await settled();
+    expect(end()).toBe('complete');
+  });
+
+  test('answers that are thenables, not Promises, are waited for; one that rejects is an error', async () => {
+    const { input, returned } = odd('async', (calls) => ({
+      then: (resolve: (result: object) => void, reject: (error: unknown) => void) =>
+        setImmediate(() => (calls < 3 ? resolve({ done: false, value: calls }) : reject(failure))),
+    }));
+    const { sink, values, end } = consumer<number>();
+    pull(input, { readAhead: 2 }).subscribe(sink);
+    sink.request(5);
+    while (end() === undefined) await settled();
+    expect([values, end(), returned()]).toEqual([[1, 2], failure, 0]);
+  });
+
+  test.each(['a getter that throws', 'no function', 'a thenable that rejects'])(
+    '`return` is %s: reported as unhandled',
+    async (how) => {
+      const reported = new Promise<unknown>((resolve) => (config.onUnhandledError = resolve));
+      const iterator = {
+        next: () => ({ done: false, value: 1 }),
+        get return() {
+          if (how === 'no function') return 5;
+          if (how === 'a getter that throws') throw failure;
+          return () => ({ then: (_: unknown, reject: (error: unknown) => void) => reject(failure) });
+        },
+      };
+      const { sink } = consumer<number>();
+      pull({ [Symbol.iterator]: () => iterator } as unknown as Iterable<number>).subscribe(sink);
+      sink.request(1);
+      sink.unsubscribe();
+      const error = await reported;
+      config.onUnhandledError = null;
+      expect(error).toBeInstanceOf(SourceError);
+      expect((error as SourceError).cause).toEqual(how === 'no function' ? expect.any(TypeError) : failure);
+    },
+  );
 });

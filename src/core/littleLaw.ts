@@ -15,7 +15,7 @@ export interface LittleLawOptions {
 
 /**
  * Little's law: workers busy on average are arrivals a millisecond times milliseconds of work. Above that a margin of its square root,
- * for chance, and what it takes to work off what waits beyond what chance makes wait.
+ * for chance, and what it takes to work off what waits beyond what chance makes wait. Time never runs backwards.
  */
 export class LittleLaw {
   private workers: number;
@@ -38,7 +38,8 @@ export class LittleLaw {
 
   /** A call took `time` milliseconds. */
   served(time: number): void {
-    this.service.add(time, SERVICE_GAIN);
+    const most = Math.max(1_000, UNLIKELY * (this.service.value ?? Infinity));
+    this.service.add(Math.min(time, most), SERVICE_GAIN);
   }
 
   /** The workers wanted, when so many values wait and so many are worked on: an integer. Call it at each look. */
@@ -63,8 +64,8 @@ export class LittleLaw {
 
   private measureRate(now: number): void {
     const time = now - (this.decidedAt ?? now);
-    this.decidedAt = Math.max(now, this.decidedAt ?? now);
-    if (time <= 0) return; // the first look, or a clock that was set back
+    this.decidedAt = now;
+    if (time === 0) return; // the first look, or another at the same time
     this.rate.add(this.pending / time, 1 - Math.exp(-time / this.options.smoothing));
     this.pending = 0;
   }
@@ -80,5 +81,7 @@ export class LittleLaw {
 
 /** What calls take is averaged over some two hundred of them: they differ, and each difference would be so many workers. */
 const SERVICE_GAIN = 0.005;
+/** So many times the average no call takes: the clock was set forward, or the machine slept, and one call would count for thousands. */
+const UNLIKELY = 20;
 /** A need not far below what there is makes no difference: chance would have it come and go. */
 const SHRINK_BELOW = 0.85;

@@ -9,7 +9,8 @@ export class RetryBudgetState {
     private readonly options: { readonly ratio: number; readonly minPerSecond: number; readonly ttl: number },
   ) {
     this.calls = new RollingCount(options.ttl, PARTS);
-    this.retries = new RollingCount(options.ttl, PARTS);
+    // A part more: the oldest is dropped as a whole, and in a ttl that begins within it there would be too many.
+    this.retries = new RollingCount((options.ttl * (PARTS + 1)) / PARTS, PARTS + 1);
   }
 
   called(now: number): void {

@@ -1,4 +1,4 @@
-/** What calls took in a while of at least so long and so many calls. */
+/** What calls took in a while of at least so long and so many calls. Time never runs backwards. */
 export class SampleWindow {
   private times: number[] = [];
   private startedAt: number | undefined;
@@ -26,7 +26,6 @@ export class SampleWindow {
   /** True when there is enough to go by: drops alone are. */
   full(now: number): boolean {
     if (this.startedAt === undefined) return false;
-    if (now < this.startedAt) this.startedAt = now; // the clock was set back
     return now - this.startedAt >= this.ms && (this.drops > 0 || this.times.length >= this.least);
   }
 

@@ -11,11 +11,3 @@ test('is full after so long with so many samples, or with one drop', () => {
   window.drop(300);
   expect([window.full(499), window.full(500), window.drops]).toEqual([false, true, 1]);
 });
-
-test('a clock that is set back begins the window anew', () => {
-  const window = new SampleWindow(1, 250);
-  window.sample(4, 10_000, 1);
-  expect([window.full(0), window.full(249), window.full(250)]).toEqual([false, false, true]);
-  window.sample(8, 250, 1);
-  expect(window.median()).toBe(6);
-});

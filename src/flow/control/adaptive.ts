@@ -17,8 +17,8 @@ export interface AdaptiveOptions {
   /** Milliseconds that a call is to take at most. With it the limit follows this number instead of what calls took when idle. Default: none. */
   latencyTarget?: number | undefined;
   /**
-   * Which outcomes say that the other side is overloaded: called with the error of a call that failed and, if it is given, with each result.
-   * Default: timeouts, and errors with a `status` or `statusCode` of 429, 503 or 504.
+   * Which outcomes say that the other side is overloaded: called with the error of a call that failed and, if it is given, with what each
+   * promise came to. Default: timeouts, and errors with a `status` or `statusCode` of 429, 503 or 504.
    */
   isOverload?: ((outcome: unknown) => boolean) | undefined;
   /** A number from 0 to 1, for when to measure anew. Default: `Math.random`. */
@@ -34,7 +34,9 @@ export interface AdaptiveOptions {
  * `latencyTarget`: it is the more predictable rule.
  *
  * What runs is never cut when the limit falls. A worker that fails ends the stream unless the pool has `retry`, so give it that, or let the
- * worker return the failure and judge it by `isOverload`. Every 30 s the limit is halved for 20 calls, to measure anew what they take idle.
+ * worker return the failure and judge it by `isOverload`. Every 30 s the limit is halved for some 30 calls, to measure anew what they take
+ * idle. A queue of less than a millisecond counts for none, for the default scheduler's clock has no parts of one: calls shorter than some
+ * 5 ms may come to take a millisecond longer before the limit stops rising.
  *
  * Source: TCP Vegas as in Netflix's concurrency-limits, windowed, with a drained baseline; AIMD with `latencyTarget`.
  *

@@ -1,4 +1,5 @@
 /** What `elastic` and `adaptive` share: they measure some calls, look at the pool now and then, and set its concurrency. */
+import { SteadyClock } from '../../core/steadyClock.js';
 import type { ConcurrencyWatcher, MeasuredSlot, PoolFigures, ScaledPool } from '../concurrency.js';
 
 /** The part that decides. */
@@ -28,11 +29,18 @@ export class PoolWatcher implements ConcurrencyWatcher {
   private stride = 1;
   private measuredAt = 0;
   private concurrency = 0;
+  private readonly clock: SteadyClock;
+  /** What the pool's clock said last. */
+  private read: number;
+  /** When that was set back last: what calls took that had begun by then is not known. */
+  private setBackAt = -1;
 
   constructor(
     private readonly pool: ScaledPool,
     private readonly control: ConcurrencyControl,
   ) {
+    this.read = pool.now();
+    this.clock = new SteadyClock(this.read);
     this.adopt();
   }
 
@@ -43,25 +51,33 @@ export class PoolWatcher implements ConcurrencyWatcher {
   look(): void {
     const { control, pool } = this;
     const figures = pool.figures();
-    control.look?.(figures);
+    control.look?.({ ...figures, now: this.steady(figures.now) });
     this.adopt();
     this.looking = figures.held > 0 || control.atRest !== true;
-    if (this.looking && control.interval < Infinity) pool.lookIn(control.interval);
+    if (this.looking) this.lookAgain();
+  }
+
+  private lookAgain(): void {
+    if (this.control.interval < Infinity) this.pool.lookIn(this.control.interval);
   }
 
   started(slot: MeasuredSlot): void {
     if (--this.unmeasured > 0) return;
     this.unmeasured = this.stride;
-    slot.startedAt = this.pool.now();
+    slot.startedAt = this.steady(this.pool.now());
   }
 
   ended(slot: MeasuredSlot, result?: unknown): void {
     const { control, pool } = this;
-    if (control.judgesResults === true && control.isOverload?.(result)) return this.failed(slot, result);
-    if (slot.startedAt < 0) return;
-    const { now, running } = pool.figures();
-    control.sample?.(now - slot.startedAt, slot.startedAt, now, running);
-    slot.startedAt = -1;
+    const { startedAt } = slot;
+    slot.startedAt = -1; // before `isOverload`, which may throw
+    if (result !== undefined && control.judgesResults === true && control.isOverload?.(result))
+      return this.overloaded();
+    if (startedAt < 0) return;
+    const figures = pool.figures();
+    const now = this.steady(figures.now);
+    if (startedAt <= this.setBackAt) return;
+    control.sample?.(now - startedAt, startedAt, now, figures.running);
     const gap = now - this.measuredAt;
     this.measuredAt = now;
     if (gap < 0.25) this.stride = Math.min(64, this.stride * 2);
@@ -72,9 +88,23 @@ export class PoolWatcher implements ConcurrencyWatcher {
   /** The time of a call that failed says nothing about what a call takes. */
   failed(slot: MeasuredSlot, outcome: unknown): void {
     slot.startedAt = -1;
-    if (!this.control.isOverload?.(outcome)) return;
-    this.control.overloaded?.(this.pool.now());
+    if (this.control.isOverload?.(outcome)) this.overloaded();
+  }
+
+  private overloaded(): void {
+    this.control.overloaded?.(this.steady(this.pool.now()));
     this.adopt();
+  }
+
+  /** The time on a clock that is never set back, when the pool's says `now`. */
+  private steady(now: number): number {
+    const time = this.clock.at(now);
+    if (now < this.read) {
+      this.setBackAt = time;
+      if (this.looking) this.lookAgain(); // what it had asked for is now far ahead
+    }
+    this.read = now;
+    return time;
   }
 
   private adopt(): void {

@@ -1,6 +1,7 @@
 /** A bound on retries: a part of the calls. */
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import { RetryBudgetState } from '../../core/retryBudget.js';
+import { SteadyClock } from '../../core/steadyClock.js';
 import { checkOptions, type Rule } from '../../options.js';
 import { SCHEDULER } from '../stageOptions.js';
 
@@ -48,19 +49,23 @@ export function retryBudget(options: RetryBudgetOptions = {}): RetryBudget {
 
 /** What `retryBudget` returns. */
 export class RetryBudget {
+  private readonly clock: SteadyClock;
+
   /** Use `retryBudget`, which checks its options. */
   constructor(
     private readonly state: RetryBudgetState,
     private readonly scheduler: SchedulerLike,
-  ) {}
+  ) {
+    this.clock = new SteadyClock(scheduler.now());
+  }
 
   /** Notes a call, its first attempt. */
   called(): void {
-    this.state.called(this.scheduler.now());
+    this.state.called(this.clock.at(this.scheduler.now()));
   }
 
   /** Whether there may be a retry now, which is noted. */
   tryRetry(): boolean {
-    return this.state.tryRetry(this.scheduler.now());
+    return this.state.tryRetry(this.clock.at(this.scheduler.now()));
   }
 }

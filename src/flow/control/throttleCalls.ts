@@ -1,6 +1,7 @@
 /** Refuses calls by itself while the other side refuses most: a soft circuit breaker. */
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import { AdaptiveThrottle } from '../../core/adaptiveThrottle.js';
+import { SteadyClock } from '../../core/steadyClock.js';
 import { ThrottledError } from '../../errors.js';
 import { check, checkOptions, DURATION, FUNCTION, type Rule } from '../../options.js';
 import { SCHEDULER } from '../stageOptions.js';
@@ -52,18 +53,20 @@ export function throttleCalls<A extends unknown[], R>(
   const { k = 2, window = 120_000, scheduler = asyncScheduler } = options;
   const refused = options.isOverload ?? isOverload;
   const throttle = new AdaptiveThrottle({ k, window, buckets: 40 });
+  const clock = new SteadyClock(scheduler.now());
+  const now = (): number => clock.at(scheduler.now());
   return async (...args) => {
-    const probability = throttle.rejectProbability(scheduler.now());
+    const probability = throttle.rejectProbability(now());
     if (Math.random() < probability) {
-      throttle.rejected(scheduler.now());
+      throttle.rejected(now());
       throw new ThrottledError(probability);
     }
     try {
       const result = await call(...args);
-      throttle.called(scheduler.now(), true);
+      throttle.called(now(), true);
       return result;
     } catch (error) {
-      throttle.called(scheduler.now(), !refused(error));
+      throttle.called(now(), !refused(error));
       throw error;
     }
   };

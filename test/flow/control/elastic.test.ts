@@ -2,6 +2,7 @@ import { Observable, Subject, timer } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { elastic, OptionError, pool, pull, type ElasticOptions, type PoolFigures } from '../../../src/index.js';
 import { VirtualTime } from '../../../src/testing/index.js';
+import { JumpingClock } from './jumpingClock.js';
 
 /** Work that takes `ms`. */
 const after = (time: VirtualTime, ms: number): Observable<number> => timer(ms, time.scheduler);
@@ -41,6 +42,37 @@ describe('elastic', () => {
     expect(pooled.figures().held).toBe(0);
     source.complete();
     expect(time.pending).toBe(0);
+  });
+
+  test.each([-3_600_000, -10_000, 3_600_000])('a clock that jumps by %i ms holds nothing up', (jump) => {
+    const time = new VirtualTime();
+    const clock = new JumpingClock(time);
+    const source = new Subject<number>();
+    let pooled!: { figures(): PoolFigures };
+    source
+      .pipe(
+        pool(() => after(time, 100), {
+          concurrency: elastic({ min: 1, max: 100, stabilise: 2_000 }),
+          waiting: Infinity,
+          scheduler: clock,
+          monitor: { add: (stage) => (pooled = stage as never) },
+        }),
+      )
+      .subscribe();
+    const run = (ms: number, every: number): void => {
+      for (let t = 0; t < ms; t += every) {
+        source.next(t);
+        time.advanceBy(every);
+      }
+    };
+    run(10_000, 20); // 50 a second of 100 ms: 5 at once
+    clock.by += jump;
+    run(10_000, 4); // 250 a second: 25
+    expect(pooled.figures().waiting).toBeLessThanOrEqual(1);
+    time.advanceBy(60_000);
+    expect(time.pending).toBe(0);
+    for (let i = 0; i < 100; i++) source.next(i);
+    expect(pooled.figures().running).toBe(1);
   });
 
   test('never above max, and a source that always has more takes it there', () => {

@@ -2,6 +2,7 @@ import { of, throwError } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { fixed, OptionError, pool, pull, retryBudget, type RetryBudgetOptions } from '../../../src/index.js';
 import { VirtualTime } from '../../../src/testing/index.js';
+import { JumpingClock } from './jumpingClock.js';
 
 describe('retryBudget', () => {
   test('allows a part of the calls, and a few besides', () => {
@@ -12,6 +13,19 @@ describe('retryBudget', () => {
     expect(allowed).toBe(20); // 10 of 100 calls, and 1 a second for 10 s
     time.advanceBy(11_000);
     expect(budget.tryRetry()).toBe(true);
+  });
+
+  test('is there again in time after the clock was set back', () => {
+    const time = new VirtualTime();
+    const clock = new JumpingClock(time);
+    const budget = retryBudget({ ratio: 0, minPerSecond: 1, scheduler: clock });
+    const allowed = (): number => Array.from({ length: 50 }, () => budget.tryRetry()).filter(Boolean).length;
+    expect(allowed()).toBe(10);
+    time.advanceBy(5_000);
+    clock.by = -3_600_000;
+    expect(allowed()).toBe(0);
+    time.advanceBy(11_000);
+    expect(allowed()).toBe(10);
   });
 
   test('pools share it: without a budget left a call fails with its error', () => {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { OptionError, ThrottledError, throttleCalls } from '../../../src/index.js';
 import { VirtualTime } from '../../../src/testing/index.js';
+import { JumpingClock } from './jumpingClock.js';
 
 const overload = Object.assign(new Error('busy'), { status: 503 });
 
@@ -37,6 +38,23 @@ describe('throttleCalls', () => {
     healthy = true;
     time.advanceBy(10_000);
     for (let i = 0; i < 20; i++) expect(await call()).toBe('ok');
+  });
+
+  test('what was refused is forgotten in time after the clock was set back', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5);
+    const time = new VirtualTime();
+    const clock = new JumpingClock(time);
+    let healthy = false;
+    const work = (): Promise<string> => (healthy ? Promise.resolve('ok') : Promise.reject(overload));
+    const call = throttleCalls(work, { window: 10_000, scheduler: clock });
+    for (let i = 0; i < 9; i++) await call().catch(() => undefined);
+    await expect(call()).rejects.toBeInstanceOf(ThrottledError);
+    healthy = true;
+    clock.by = -3_600_000;
+    time.advanceBy(5_000);
+    await expect(call()).rejects.toBeInstanceOf(ThrottledError);
+    time.advanceBy(10_000);
+    expect(await call()).toBe('ok');
   });
 
   test('errors that say nothing about load are no reason', async () => {

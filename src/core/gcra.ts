@@ -9,6 +9,8 @@ import type { Meter } from './meter.js';
  */
 export class Gcra implements Meter {
   private readonly fullAt = new Map<unknown, number>();
+  /** The same for the key `undefined`, which is all there is where nobody has keys: worth half of what a call costs. */
+  private onlyFullAt = -Infinity;
   private untilSweep = SWEEP;
 
   /**
@@ -21,18 +23,22 @@ export class Gcra implements Meter {
   ) {}
 
   get keys(): number {
-    return this.fullAt.size;
+    return this.fullAt.size + (this.onlyFullAt === -Infinity ? 0 : 1);
   }
 
   wait(cost: number, key: unknown, now: number): number {
-    const full = Math.max(this.fullAt.get(key) ?? now, now);
-    const wait = full + (cost - this.burst) * this.interval - now;
-    return wait > this.interval * ROUNDING ? wait : 0;
+    return this.waitFor(cost, this.fullIn(key, now));
+  }
+
+  take(cost: number, key: unknown, now: number): number {
+    const fullIn = this.fullIn(key, now);
+    const wait = this.waitFor(cost, fullIn);
+    if (wait === 0) this.keep(key, now + fullIn + cost * this.interval, now);
+    return wait;
   }
 
   spend(cost: number, key: unknown, now: number, since: number = now): void {
-    this.fullAt.set(key, Math.max(this.fullAt.get(key) ?? since, since) + cost * this.interval);
-    if (--this.untilSweep === 0) this.sweep(now);
+    this.keep(key, since + this.fullIn(key, since) + cost * this.interval, now);
   }
 
   left(key: unknown, now: number): number {
@@ -40,22 +46,35 @@ export class Gcra implements Meter {
   }
 
   fullIn(key: unknown, now: number): number {
-    return Math.max(0, (this.fullAt.get(key) ?? now) - now);
+    const fullAt = key === undefined ? this.onlyFullAt : (this.fullAt.get(key) ?? now);
+    return fullAt > now ? fullAt - now : 0;
   }
 
   /** Changes the rate; tokens that are there stay, as far as there is room. */
   retune(interval: number, burst: number, now: number): void {
     const room = burst - this.burst;
+    const retuned = (fullAt: number): number => now + Math.max(0, (fullAt - now) / this.interval + room) * interval;
+    for (const [key, fullAt] of this.fullAt) this.fullAt.set(key, retuned(fullAt));
+    if (this.onlyFullAt !== -Infinity) this.onlyFullAt = retuned(this.onlyFullAt);
     this.burst = burst;
-    for (const [key, full] of this.fullAt) {
-      this.fullAt.set(key, now + Math.max(0, (full - now) / this.interval + room) * interval);
-    }
     this.interval = interval;
+  }
+
+  private waitFor(cost: number, fullIn: number): number {
+    const wait = fullIn + (cost - this.burst) * this.interval;
+    return wait > this.interval * ROUNDING ? wait : 0;
+  }
+
+  private keep(key: unknown, fullAt: number, now: number): void {
+    if (key === undefined) this.onlyFullAt = fullAt;
+    else this.fullAt.set(key, fullAt);
+    if (--this.untilSweep === 0) this.sweep(now);
   }
 
   /** Forgets full buckets; as rare as there are keys, so that it costs each call next to nothing. */
   private sweep(now: number): void {
-    for (const [key, full] of this.fullAt) if (full <= now) this.fullAt.delete(key);
+    if (this.onlyFullAt <= now) this.onlyFullAt = -Infinity;
+    for (const [key, fullAt] of this.fullAt) if (fullAt <= now) this.fullAt.delete(key);
     this.untilSweep = SWEEP + this.fullAt.size;
   }
 }

@@ -6,6 +6,8 @@ export interface Meter {
   readonly keys: number;
   /** How long until `cost` can be paid; 0 when it can be now. */
   wait(cost: number, key: unknown, now: number): number;
+  /** Pays `cost` if it can be paid now; otherwise, how long until it can. */
+  take(cost: number, key: unknown, now: number): number;
   /** Pays `cost`; `since` is when it could have been paid, where that is to count. */
   spend(cost: number, key: unknown, now: number, since?: number): void;
   /** What can be paid now, in whole units. */

@@ -32,6 +32,12 @@ export class WindowLog implements Meter {
     return 0;
   }
 
+  take(cost: number, key: unknown, now: number): number {
+    const wait = this.wait(cost, key, now);
+    if (wait === 0) this.spend(cost, key, now);
+    return wait;
+  }
+
   spend(cost: number, key: unknown, now: number): void {
     let log = this.current(key, now);
     if (log === undefined) this.logs.set(key, (log = { entries: new RingBuffer(4), sum: 0 }));

@@ -57,16 +57,12 @@ export class Limiter {
    * @throws OptionError when the cost can never be paid
    */
   tryTake(cost: number = 1, key?: unknown): LimiterAnswer {
-    const answer = this.peek(cost, key);
-    if (!answer.ok) return answer;
-    this.spend(cost, key);
+    if (this.lines.size > 0 && this.lines.has(key)) return this.peek(cost, key);
+    this.checkCost(cost);
+    const { meter } = this;
     const now = this.now();
-    return {
-      ok: true,
-      remaining: this.meter.left(key, now),
-      retryAfter: 0,
-      resetAfter: this.meter.fullIn(key, now),
-    };
+    const retryAfter = meter.take(cost, key, now);
+    return { ok: retryAfter === 0, remaining: meter.left(key, now), retryAfter, resetAfter: meter.fullIn(key, now) };
   }
 
   /** Tells what `tryTake` would answer, and takes nothing. */
@@ -74,9 +70,10 @@ export class Limiter {
     this.checkCost(cost);
     const { meter } = this;
     const now = this.now();
-    const ahead = this.lines.get(key)?.reduce((sum, claim) => sum + claim.cost, 0) ?? 0;
+    const line = this.lines.get(key);
+    const ahead = line?.reduce((sum, claim) => sum + claim.cost, 0) ?? 0;
     const retryAfter = meter.wait(Math.min(meter.burst, cost + ahead), key, now);
-    const ok = retryAfter === 0 && ahead === 0;
+    const ok = retryAfter === 0 && line === undefined;
     return { ok, remaining: meter.left(key, now), retryAfter, resetAfter: meter.fullIn(key, now) };
   }
 

@@ -14,6 +14,8 @@ export {
 } from './flow/operators/pool.js';
 export type { ConcurrencyRule, ConcurrencyWatcher, MeasuredSlot, PoolFigures, ScaledPool } from './flow/concurrency.js';
 export { rateLimit, type KeyedLimiter, type RateLimitOptions } from './flow/operators/rateLimit.js';
+export { shed, type ShedOptions } from './flow/operators/shed.js';
+export { shedByDelay, type ShedByDelayOptions } from './flow/operators/shedByDelay.js';
 export { type Limiter, type LimiterAnswer } from './flow/limiter.js';
 export { slidingWindow, type SlidingWindowOptions } from './flow/limiters/slidingWindow.js';
 export { tokenBucket, type TokenBucket, type TokenBucketOptions } from './flow/limiters/tokenBucket.js';

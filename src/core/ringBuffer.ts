@@ -28,6 +28,15 @@ export class RingBuffer<T> {
     return value;
   }
 
+  /** The newest value, taken out. Only for a ring that is not empty. */
+  pop(): T {
+    const last = (this.head + --this.count) & (this.items.length - 1);
+    const value = this.items[last] as T;
+    this.items[last] = undefined;
+    if (this.count === 0 && this.items.length > KEPT) this.resize(this.length);
+    return value;
+  }
+
   /** The `i`-th oldest value. Only for `0 <= i < size`. */
   at(i: number): T {
     return this.items[(this.head + i) & (this.items.length - 1)] as T;

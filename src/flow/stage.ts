@@ -237,7 +237,7 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
     } catch (error) {
       this.fail(error);
     }
-    if (this.gone) this.giveUp(value);
+    if (this.gone) this.dropArrived(value);
     else this.noteRoom();
   }
 
@@ -273,7 +273,7 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
   }
 
   /** The stream ended while `value` arrived: a callback threw, or unsubscribed. */
-  private giveUp(value: In): void {
+  private dropArrived(value: In): void {
     if (this.held > 0) guarded(() => this.clear());
     if (this.ledger.held > 0) this.drop(value, 'cancelled');
   }

@@ -85,11 +85,6 @@ class ShedStage<T> extends Stage<T> {
   /** Whether anything expires, and whether anybody wants to know the time. */
   private readonly expiring: boolean;
   private readonly timed: boolean;
-  /** What is known of the value that is about to be accepted, or what one of the functions threw that were asked. */
-  private priority = 0;
-  private deadline = Infinity;
-  private failure: { readonly error: unknown } | undefined;
-
   constructor(
     out: Subscriber<T>,
     private readonly options: ShedOptions<T> & { readonly name: string },
@@ -114,27 +109,16 @@ class ShedStage<T> extends Stage<T> {
     return this.lanes.size;
   }
 
-  /** Asks `priority` and `deadline` before the value counts as arrived, so that the ledger adds up inside them too. */
-  protected override _next(value: T): void {
-    try {
-      const priority = this.priorityOf(value);
-      this.deadline = this.deadlineOf(value);
-      this.priority = priority; // they may have sent other values
-    } catch (error) {
-      this.failure = { error };
-    }
-    super._next(value);
-  }
-
   protected accept(value: T): void {
-    const { priority, failure, lanes } = this;
-    if (failure !== undefined) this.refuse(value, failure.error);
-    if (this.released) return this.drop(value, 'cancelled'); // by one of those functions
+    const { lanes } = this;
+    const priority = this.priorityOf(value);
+    const deadline = this.deadlineOf(value);
+    if (this.released) return; // one of them unsubscribed
     const now = this.now();
-    const expires = this.expiring ? this.expiryAt(now) : Infinity;
+    const expires = this.expiring ? this.expiryAt(now, deadline) : Infinity;
     if (expires < now) return this.drop(value, 'expired');
     if (lanes.size === 0 && this.clearAhead) return this.emit(value);
-    if (!lanes.accepts(priority)) this.refuse(value, this.tooMany(priority));
+    if (!lanes.accepts(priority)) throw this.tooMany(priority);
 
     const moving = this.downstream.requested > 0; // it comes inside an emission, or before downstream has asked for more
     if (lanes.size < this.options.capacity || (moving && !this.busy)) {
@@ -175,11 +159,6 @@ class ShedStage<T> extends Stage<T> {
     this.drop(this.lanes.remove(held), reason, age);
   }
 
-  private refuse(value: T, error: unknown): never {
-    this.drop(value, 'cancelled');
-    throw error;
-  }
-
   private priorityOf(value: T): number {
     const priority: unknown = this.options.priority(value);
     if (Number.isInteger(priority)) return priority as number;
@@ -198,9 +177,8 @@ class ShedStage<T> extends Stage<T> {
   }
 
   /** When a value that came at `now` expires. What is left until its deadline is told now, so that a clock set back later prolongs nothing. */
-  private expiryAt(now: number): number {
-    const { maxAge = Infinity, deadline } = this.options;
-    return now + Math.min(maxAge, deadline === undefined ? Infinity : this.deadline - this.scheduler.now());
+  private expiryAt(now: number, deadline: number): number {
+    return now + Math.min(this.options.maxAge ?? Infinity, deadline - this.scheduler.now());
   }
 
   private now(): number {

@@ -364,7 +364,7 @@ describe('shed: what users pass in', () => {
     expect(error).toBeInstanceOf(ReturnError);
     expect(error).toMatchObject({ stage: 'shed', received: priority });
     expect(error.message).toMatch(/^`shed`: `priority` returned .*, expected an integer$/);
-    expect(gone()).toEqual(['b1 cancelled', 'a1 cancelled']);
+    expect(gone()).toEqual(['a1 cancelled', 'b1 cancelled']);
     expect(source.open).toBe(0);
     ledger();
   });
@@ -439,7 +439,7 @@ describe('shed: what users pass in', () => {
     let calls = 0;
     const look = (): void => {
       const { in: arrived, out, dropped, held } = stages[0]!.ledger;
-      expect([arrived, held <= 3]).toEqual([out + dropped + held, true]);
+      expect([arrived, stages[0]!.held <= 3]).toEqual([out + dropped + held, true]);
       calls++;
       if (left-- > 0) source.send(job(`n${left % 5}`));
     };

@@ -10,6 +10,8 @@ export interface PoolFigures {
   readonly waiting: number;
   /** Calls that run. */
   readonly running: number;
+  /** Calls that may run at once now. */
+  readonly concurrency: number;
   /** All values in the pool. */
   readonly held: number;
 }

@@ -1,6 +1,7 @@
 /** What users give to every stage, and what they see of it. */
 import type { SchedulerLike } from 'rxjs';
 import { FUNCTION, STRING, type Rule } from '../options.js';
+import type { PoolFigures } from './concurrency.js';
 import type { Demand } from './demand.js';
 
 /**
@@ -43,6 +44,8 @@ export interface MonitoredStage extends Demand {
   readonly held: number;
   /** What went through it so far. */
   readonly ledger: Ledger;
+  /** Of a pool: what runs, what waits, and how many calls may run at once. */
+  figures?(): PoolFigures;
 }
 
 /** Somebody who wants to see stages at work. */

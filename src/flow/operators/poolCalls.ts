@@ -90,8 +90,8 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   }
 
   figures(): PoolFigures {
-    const { index, held, running } = this;
-    return { now: this.now(), arrived: index, held, running, waiting: this.unstarted + this.retrying };
+    const { index, held, running, concurrency } = this;
+    return { now: this.now(), arrived: index, held, running, concurrency, waiting: this.unstarted + this.retrying };
   }
 
   now(): number {

@@ -70,7 +70,7 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
     if (this.released) return; // a callback unsubscribed
     if (this.requested <= 0 && this.held >= this.bound) return this.overrun(value);
     const call = new Call<T, R>(value, this.index++, key, this.arrivalTime(), details);
-    this.settings.retry?.budget?.called();
+    if (details !== undefined) this.settings.retry?.budget?.called();
     this.results.enter(call);
     if (this.watcher !== undefined) this.watcher.arrived();
     if (this.lanes === undefined && this.waiting === 0 && this.slotFree) return this.startOrExpire(call);

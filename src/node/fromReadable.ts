@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { Observable } from 'rxjs';
 import { demandOf, SourceError } from '../index.js';
 import { expected } from '../options.js';
+import { ignoreErrors } from './ignoreErrors.js';
 
 /**
  * Reads a Node `Readable`, of objects or of bytes, only as fast as the pipeline downstream takes values.
@@ -39,26 +40,43 @@ export function fromReadable<T = unknown>(readable: Readable): Observable<T> {
     const read = (): void => {
       if (reading) return;
       reading = true;
-      while (demand.requested > 0 && !subscriber.closed) {
-        const chunk = readable.read() as T | null;
-        if (chunk === null) break;
-        subscriber.next(chunk);
+      try {
+        while (demand.requested > 0 && !subscriber.closed) {
+          const chunk = readable.read() as T | null;
+          if (chunk === null) break;
+          subscriber.next(chunk);
+        }
+      } catch (reason) {
+        subscriber.error(reason);
+      } finally {
+        reading = false;
       }
-      reading = false;
+    };
+    const notice = (): void => {
+      // `readable` with nothing in it is the end, which a stream tells only to one that reads: this takes nothing.
+      if (readable.readableLength === 0) readable.read(0);
+      read();
     };
     const end = (): void => subscriber.complete();
     const error = (reason: unknown): void => subscriber.error(reason);
+    let closed = false;
     const close = (): void => {
+      closed = true;
       if (readable.readableEnded) end();
       else error(readable.errored ?? new SourceError('The Readable was destroyed before its end'));
     };
     subscriber.add(demand.onRequest(read));
     subscriber.add(() => {
-      readable.off('readable', read).off('end', end).off('error', error).off('close', close);
-      if (!readable.destroyed && !readable.readableEnded) readable.on('error', () => undefined).destroy();
+      readable.off('readable', notice).off('end', end).off('error', error).off('close', close);
+      if (closed || readable.readableEnded) return;
+      ignoreErrors(readable); // the stream may have been destroyed just now, its error still to come
+      readable.destroy();
     });
-    if (readable.destroyed || readable.readableEnded) return close();
-    readable.on('readable', read).on('end', end).on('error', error).on('close', close);
+    if (readable.destroyed || readable.readableEnded) {
+      if (readable.errored) ignoreErrors(readable);
+      return close();
+    }
+    readable.on('readable', notice).on('end', end).on('error', error).on('close', close);
     read();
   });
 }

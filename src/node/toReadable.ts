@@ -23,8 +23,8 @@ export interface ToReadableOptions<T> {
  * Use it to hand a pipeline to something that reads Node streams; to write to a Writable, `writeTo` is shorter.
  *
  * `source` is subscribed at the first read; destroying the stream unsubscribes it. Order: as they come. Loss: none, unless `overflow`
- * names one. An error of the source destroys the stream with it. In object mode `null` would end a Readable, so a `null` value
- * is an error.
+ * names one. An error of the source destroys the stream with it. `null` would end a Readable and `undefined` is skipped in a stream of
+ * bytes, so these are errors.
  *
  * ```ts
  * import { pull } from 'sluice';
@@ -56,10 +56,16 @@ export function toReadable<T>(source: Observable<T>, options: ToReadableOptions<
       if (sink !== undefined) return ask(sink);
       sink = new Sink<T>({
         next: (value) => {
-          if (value === null) readable.destroy(new SourceError('A Readable can not carry null'));
+          // Node takes a null for the end, and skips undefined among bytes.
+          const uncarried = value === null || (value === undefined && !objectMode);
+          if (uncarried) readable.destroy(new SourceError(`A Readable can not carry ${String(value)}`));
           else if (readable.push(value)) ask(sink!);
         },
-        error: (error) => readable.destroy((error ?? new SourceError('The source failed with no error')) as Error),
+        error: (error) => {
+          // Node takes what is falsy for no error.
+          const reason: unknown = Boolean(error) ? error : new SourceError('The source failed with no error', error);
+          readable.destroy(reason as Error);
+        },
         complete: () => readable.push(null),
       });
       sink.request(1);

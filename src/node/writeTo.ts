@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream';
 import type { Observable } from 'rxjs';
 import { boundedBuffer, Sink, SourceError, type Overflow } from '../index.js';
 import { check, checkOptions, expected, OBSERVABLE, POSITIVE, SIGNAL } from '../options.js';
+import { ignoreErrors } from './ignoreErrors.js';
 import { OVERFLOW } from '../flow/operators/boundedBuffer.js';
 
 /** Options of `writeTo`. */
@@ -22,7 +23,7 @@ export interface WriteToOptions<T> {
  *
  * Each value is written once, in order. On completion of the source the Writable is ended, and the promise resolves when it has
  * finished. An error of the source destroys the Writable with it and rejects; an error or early close of the Writable
- * unsubscribes the source and rejects.
+ * unsubscribes the source and rejects. When it has ended or failed already, `source` is not subscribed.
  *
  * ```ts
  * import { PassThrough } from 'node:stream';
@@ -41,7 +42,7 @@ export interface WriteToOptions<T> {
  * @returns a promise of the end
  * @throws OptionError at the call when an option is wrong
  * @throws OverflowError by rejection, when the source ignores demand and `overflow` is `'error'`
- * @throws SourceError by rejection, when the Writable was closed before its end
+ * @throws SourceError by rejection, when the Writable was ended or closed by somebody else, without an error of its own
  */
 export function writeTo<T>(source: Observable<T>, writable: Writable, options: WriteToOptions<T> = {}): Promise<void> {
   if (typeof (writable as Partial<Writable> | null)?.write !== 'function')
@@ -55,14 +56,14 @@ export function writeTo<T>(source: Observable<T>, writable: Writable, options: W
       sink.unsubscribe();
       writable.off('drain', ask).off('error', fail).off('close', closed).off('finish', finished);
       signal?.removeEventListener('abort', abort);
-      // Another error of a Writable that is given up must not become an uncaught exception.
-      if (!writable.destroyed)
-        writable.on('error', () => undefined).destroy(error instanceof Error ? error : undefined);
+      ignoreErrors(writable);
+      writable.destroy(error instanceof Error ? error : undefined);
       reject(error);
     };
-    const ask = (): void => sink.request(1);
+    // One value at a time: a `drain` that somebody else's write brought about must not ask twice.
+    const ask = (): void => (sink.requested > 0 ? undefined : sink.request(1));
     const abort = (): void => fail(signal?.reason);
-    const closed = (): void => fail(new SourceError('The Writable was closed before its end'));
+    const closed = (): void => fail(unusable(writable));
     const finished = (): void => {
       if (!complete) return closed(); // somebody else ended it
       writable.off('drain', ask).off('error', fail).off('close', closed);
@@ -73,18 +74,28 @@ export function writeTo<T>(source: Observable<T>, writable: Writable, options: W
       next: (value) => {
         // When `write` says no, the value is taken all the same; the next is asked for on drain.
         if (writable.write(value)) ask();
+        else if (writable.destroyed) closed(); // not every Writable says so by an event
       },
       error: fail,
       complete: () => {
+        if (writable.destroyed) return closed();
         complete = true;
         writable.end();
       },
     });
     if (signal?.aborted) return abort();
-    if (writable.destroyed || writable.writableEnded) return closed();
+    if (writable.destroyed || writable.writableEnded || writable.errored) {
+      if (writable.errored) ignoreErrors(writable); // it may be about to say so
+      return reject(unusable(writable));
+    }
     writable.on('drain', ask).once('error', fail).once('close', closed).once('finish', finished);
     signal?.addEventListener('abort', abort, { once: true });
     if (!writable.writableNeedDrain) ask();
     source.pipe(boundedBuffer({ capacity, overflow, name: 'writeTo' })).subscribe(sink);
   });
+}
+
+/** Why nothing more can be written. */
+function unusable(writable: Writable): Error {
+  return writable.errored ?? new SourceError('The Writable was ended or closed before the source had ended');
 }

@@ -2,10 +2,12 @@ import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { PassThrough, Readable } from 'node:stream';
+import fc from 'fast-check';
 import { lastValueFrom, reduce, take, toArray } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { boundedBuffer, pool, Sink, SourceError } from '../../src/index.js';
 import { fromReadable } from '../../src/node/index.js';
+import { ManualConsumer } from '../../src/testing/index.js';
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -79,5 +81,72 @@ describe('fromReadable', () => {
 
   test('what is no stream is refused at the call', () => {
     expect(() => fromReadable([] as never)).toThrow('Expected `readable` to be a Node Readable');
+  });
+
+  test('the end is told at once to a consumer that has asked for no more', async () => {
+    const readable = new Readable({ objectMode: true, read: () => undefined });
+    const consumer = new ManualConsumer(fromReadable<number>(readable));
+    consumer.request(2);
+    readable.push(1);
+    readable.push(2);
+    await settled();
+    expect(consumer.values).toEqual([1, 2]);
+    readable.push(null);
+    await once(readable, 'close');
+    expect(consumer.end).toBe('complete');
+  });
+
+  test('what read() throws is an error of the stream, not of whoever asked', () => {
+    const failure = new Error('read');
+    const readable = new PassThrough();
+    const consumer = new ManualConsumer(fromReadable(readable));
+    readable.read = (size) => {
+      if (size === 0) return null; // Node's own
+      throw failure;
+    };
+    consumer.request(1);
+    expect(consumer.end).toEqual({ error: failure });
+    expect(readable.destroyed).toBe(true);
+  });
+
+  test('an error that comes after the unsubscribe is not uncaught', async () => {
+    const readable = new PassThrough();
+    const subscription = fromReadable(readable).subscribe();
+    readable.destroy(new Error('a moment before'));
+    subscription.unsubscribe();
+    await new Promise((resolve) => readable.once('close', resolve)); // `once` of Node would look after the error
+    expect(readable.listenerCount('error')).toBe(0);
+  });
+
+  test('destroyed at any moment: ends once, loses nothing before, leaves no listener', async () => {
+    const property = fc.asyncProperty(
+      fc.integer({ min: 0, max: 8 }),
+      fc.constantFrom('destroy', 'error', 'unsubscribe', 'end'),
+      fc.array(fc.nat(3), { maxLength: 8 }),
+      async (moment, how, requests) => {
+        let pushed = 0;
+        const readable = new Readable({ objectMode: true, highWaterMark: 2, read: () => undefined });
+        const consumer = new ManualConsumer(fromReadable<number>(readable));
+        for (let step = 0; step <= 8; step++) {
+          if (step === moment && how === 'destroy') readable.destroy();
+          else if (step === moment && how === 'error') readable.destroy(new Error('broken'));
+          else if (step === moment && how === 'unsubscribe') consumer.unsubscribe();
+          else if (step === moment) readable.push(null);
+          else if (step < moment) readable.push(++pushed);
+          consumer.request(requests[step] ?? 0);
+          if (step % 2 === 0) await settled();
+        }
+        consumer.request(99);
+        await settled();
+        await settled();
+        expect(consumer.values).toEqual(Array.from(consumer.values, (_, i) => i + 1));
+        if (how === 'end') expect([consumer.values.length, consumer.end]).toEqual([pushed, 'complete']);
+        else if (how === 'unsubscribe') expect(consumer.end).toBeUndefined();
+        else expect(consumer.end).toEqual({ error: expect.any(Error) as Error });
+        expect(readable.destroyed).toBe(true);
+        for (const event of ['readable', 'end', 'close', 'error']) expect(readable.listenerCount(event)).toBe(0);
+      },
+    );
+    await fc.assert(property, { numRuns: 200 });
   });
 });

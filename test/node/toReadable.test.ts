@@ -1,8 +1,9 @@
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import fc from 'fast-check';
 import { concat, of, throwError } from 'rxjs';
 import { describe, expect, test } from 'vitest';
-import { pull } from '../../src/index.js';
+import { pull, SourceError } from '../../src/index.js';
 import { toReadable } from '../../src/node/index.js';
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -70,5 +71,64 @@ describe('toReadable', () => {
   test('null can not be carried: an error, not a silent end', async () => {
     const reading = Readable.prototype.toArray.call(toReadable(of(1, null, 2)));
     await expect(reading).rejects.toThrow('null');
+  });
+
+  test('undefined can not be carried among bytes: an error, not a value less; among objects it can', async () => {
+    const bytes = Readable.prototype.toArray.call(toReadable(of('a', undefined, 'b'), { objectMode: false }));
+    await expect(bytes).rejects.toThrow('undefined');
+    expect(await Readable.prototype.toArray.call(toReadable(of(1, undefined, 2)))).toEqual([1, undefined, 2]);
+  });
+
+  test.each([0, '', null, undefined, false])(
+    'a source that fails with %j destroys the stream with an error',
+    async (error) => {
+      const reading = Readable.prototype.toArray.call(toReadable(throwError(() => error)));
+      await expect(reading).rejects.toBeInstanceOf(SourceError);
+    },
+  );
+
+  test('destroyed at any moment: the source is let go, and what was read is a beginning of it', async () => {
+    const property = fc.asyncProperty(
+      fc.integer({ min: 0, max: 12 }),
+      fc.boolean(),
+      fc.boolean(),
+      fc.integer({ min: 1, max: 3 }),
+      async (moment, withError, asynchronous, capacity) => {
+        let closed = 0;
+        async function* later(): AsyncGenerator<number> {
+          try {
+            for (let n = 1; ; n++) yield n;
+          } finally {
+            closed++;
+          }
+        }
+        function* now(): Generator<number> {
+          try {
+            for (let n = 1; ; n++) yield n;
+          } finally {
+            closed++;
+          }
+        }
+        const readable = toReadable(pull(asynchronous ? later() : now()), { capacity, highWaterMark: 2 });
+        readable.on('error', () => undefined);
+        const values: unknown[] = [];
+        const take = (): void => {
+          while (values.length < moment) {
+            const value: unknown = readable.read();
+            if (value === null) return;
+            values.push(value);
+          }
+        };
+        readable.on('readable', take);
+        while (values.length < moment) await settled();
+        readable.destroy(withError ? new Error('enough') : undefined);
+        while (!readable.closed) await settled();
+        await settled();
+        expect(values).toEqual(Array.from(values, (_, i) => i + 1));
+        expect(closed).toBeLessThanOrEqual(1);
+        if (values.length > 0) expect(closed).toBe(1);
+      },
+    );
+    await fc.assert(property, { numRuns: 200 });
   });
 });

@@ -1,8 +1,11 @@
+import { once } from 'node:events';
 import { PassThrough, Writable } from 'node:stream';
+import fc from 'fast-check';
 import { concat, NEVER, of, Subject, throwError } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { OverflowError, pull, SourceError } from '../../src/index.js';
 import { writeTo } from '../../src/node/index.js';
+import { ManualSource } from '../../src/testing/index.js';
 
 /** A Writable of `highWaterMark` objects that takes a value each time the test says so. */
 class Slow extends Writable {
@@ -160,5 +163,140 @@ describe('writeTo', () => {
     const file = new PassThrough();
     expect(() => writeTo([1] as never, file)).toThrow('Expected `source` to be an Observable, got an array (writeTo)');
     expect(file.destroyed).toBe(false);
+  });
+
+  test('a drain that somebody else brings about does not ask for a second value', async () => {
+    const slow = new Slow(1);
+    const source = new ManualSource<number>();
+    const writing = writeTo(source, slow, { capacity: 1 });
+    for (let i = 0; i < 3; i++) {
+      slow.write(0); // full, and drained when it is taken
+      slow.take();
+      await settled();
+    }
+    source.send(1);
+    source.send(2);
+    expect(slow.writableLength).toBe(1); // full with 1, so 2 is held
+    source.complete();
+    for (let i = 0; i < 2; i++) {
+      slow.take();
+      await settled();
+    }
+    await writing;
+    expect(slow.written).toEqual([0, 0, 0, 1, 2]);
+  });
+
+  test.each(['destroyed with an error', 'errored, not destroyed', 'destroyed', 'ended', 'finished'])(
+    'a Writable that is %s already: rejects at once, the source is not subscribed',
+    async (how) => {
+      const failure = new Error('disk');
+      const writable = new Writable({ autoDestroy: false, write: (_c, _e, done) => done(failure) });
+      if (how === 'destroyed with an error') writable.destroy(failure);
+      else if (how === 'destroyed') writable.destroy();
+      else if (how === 'ended' || how === 'finished') writable.end();
+      else writable.once('error', () => undefined).write('a');
+      if (how === 'errored, not destroyed' || how === 'finished') await settled();
+      const source = new ManualSource<string>();
+      const writing = writeTo(source, writable);
+      if (how.includes('error')) await expect(writing).rejects.toBe(failure);
+      else await expect(writing).rejects.toBeInstanceOf(SourceError);
+      expect(source.subscriptions).toBe(0);
+      await settled(); // an `error` event that comes now is not uncaught
+      for (const event of ['drain', 'finish']) expect(writable.listenerCount(event)).toBe(0);
+    },
+  );
+
+  test('a Writable that somebody has ended is left to finish', async () => {
+    const slow = new Slow(9);
+    slow.write('theirs');
+    slow.end();
+    await expect(writeTo(pull(['a']), slow)).rejects.toBeInstanceOf(SourceError);
+    slow.take();
+    await once(slow, 'finish');
+    expect(slow.written).toEqual(['theirs']);
+  });
+
+  test('write() that throws rejects, destroys the Writable, and the source’s caller never sees it', async () => {
+    const failure = new Error('not that');
+    const file = new PassThrough();
+    file.write = () => {
+      throw failure;
+    };
+    const source = new Subject<string>();
+    const writing = writeTo(source, file);
+    source.next('a');
+    await expect(writing).rejects.toBe(failure);
+    expect([source.observed, file.destroyed]).toEqual([false, true]);
+  });
+
+  test.each(['a value', 'the end'])(
+    'a Writable that is destroyed and tells nobody is found out with %s',
+    async (what) => {
+      const silent = new Writable({ emitClose: false, write: (_chunk, _encoding, done) => done() });
+      const source = new Subject<string>();
+      const writing = writeTo(source, silent);
+      silent.destroy();
+      if (what === 'a value') source.next('a');
+      else source.complete();
+      await expect(writing).rejects.toBeInstanceOf(SourceError);
+      expect(source.observed).toBe(false);
+    },
+  );
+
+  test('close without finish, while the end is being written, rejects', async () => {
+    const slow = new Slow(9);
+    const writing = writeTo(pull([1, 2]), slow);
+    expect(slow.writableEnded).toBe(true);
+    slow.destroy();
+    await expect(writing).rejects.toBeInstanceOf(SourceError);
+  });
+
+  test('an error of the source comes after all that was held was written', async () => {
+    const slow = new Slow(1);
+    const failure = new Error('source');
+    const source = concat(
+      of(1, 2, 3),
+      throwError(() => failure),
+    );
+    const refused = expect(writeTo(source, slow)).rejects.toBe(failure);
+    for (let taken = 0; taken < 2; taken++) {
+      await settled();
+      expect(slow.destroyed).toBe(false);
+      slow.take();
+    }
+    await refused;
+    expect(slow.written).toEqual([1, 2, 3]);
+  });
+
+  test('any Writable, any source: each value once, in order, and always an end', async () => {
+    const property = fc.asyncProperty(
+      fc.record({
+        highWaterMark: fc.integer({ min: 1, max: 4 }),
+        capacity: fc.integer({ min: 1, max: 4 }),
+        count: fc.nat(20),
+        how: fc.constantFrom('pull', 'async', 'hot'),
+        async: fc.array(fc.boolean(), { minLength: 1, maxLength: 8 }),
+      }),
+      async ({ highWaterMark, capacity, count, how, async }) => {
+        const written: unknown[] = [];
+        const writable = new Writable({
+          objectMode: true,
+          highWaterMark,
+          write: (value, _encoding, done) => {
+            // Some writes are done at once, some later: write() answers true, false, true again.
+            if (async[written.push(value) % async.length]) setImmediate(done);
+            else done();
+          },
+        });
+        async function* later(): AsyncGenerator<number> {
+          for (const n of numbers(count)) yield n;
+        }
+        const source = how === 'pull' ? pull(numbers(count)) : how === 'async' ? pull(later()) : of(...numbers(count));
+        await writeTo(source, writable, { capacity: how === 'hot' ? Infinity : capacity });
+        expect(written).toEqual(numbers(count));
+        expect(writable.eventNames()).toEqual([]);
+      },
+    );
+    await fc.assert(property, { numRuns: 200 });
   });
 });

@@ -5,6 +5,7 @@ import { checkOptions, expected, POSITIVE, shown } from '../../options.js';
 import { RingBuffer } from '../../core/ringBuffer.js';
 import { demandOf, type Demand } from '../demand.js';
 import { reportUnhandled } from '../unhandled.js';
+import { streamIterator } from './streamIterator.js';
 
 /** What `pull` can read. */
 export type PullInput<T> = Iterable<T> | AsyncIterable<T> | ReadableStream<T>;
@@ -244,28 +245,6 @@ function checkedResult<R>(result: R): R {
 
 function noResult(result: unknown): SourceError {
   return new SourceError(`The iterator answered ${shown(result)}, expected an object with \`value\` and \`done\``);
-}
-
-/** A stream's reader as an iterator: `for await` is not in every browser, and its lock is given back on `cancel`. */
-function streamIterator<T>(stream: ReadableStream<T>): AsyncIterator<T> {
-  let reader: ReadableStreamDefaultReader<T>;
-  try {
-    reader = stream.getReader();
-  } catch (cause) {
-    throw new SourceError('The ReadableStream is locked: something reads it already', cause);
-  }
-  return {
-    next: async () => {
-      const result = await reader.read();
-      if (result.done) reader.releaseLock();
-      return result as IteratorResult<T>;
-    },
-    return: async () => {
-      await reader.cancel();
-      reader.releaseLock();
-      return { done: true, value: undefined };
-    },
-  };
 }
 
 /** Lets an input go; what that throws is reported, for there is no stream left to carry it. */

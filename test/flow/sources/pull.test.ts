@@ -1,5 +1,5 @@
 import { concat, config, firstValueFrom, map, merge, of, Subject, take, takeUntil, toArray } from 'rxjs';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { boundedBuffer, pool, pull, Sink, SourceError } from '../../../src/index.js';
 
 /** A consumer that asks for each value by hand. */
@@ -321,6 +321,54 @@ describe('pull of a ReadableStream', () => {
     const { sink, end } = consumer<number>();
     pull(stream).subscribe(sink);
     expect(end()).toBeInstanceOf(SourceError);
+  });
+});
+
+describe('unsubscribing from a ReadableStream', () => {
+  const reported: unknown[] = [];
+  beforeEach(() => {
+    reported.length = 0;
+    config.onUnhandledError = (error) => reported.push(error);
+  });
+  afterEach(() => {
+    config.onUnhandledError = null;
+  });
+
+  test.each(['close', 'error'] as const)(
+    'that has just ended (%s) reports nothing, and gives the lock back',
+    async (how) => {
+      for (let microtasks = 0; microtasks < 12; microtasks++) {
+        let controller!: ReadableStreamDefaultController<number>;
+        const stream = new ReadableStream<number>({ start: (given) => void (controller = given) });
+        const { sink } = consumer<number>();
+        pull(stream).subscribe(sink);
+        sink.request(1);
+        await settled();
+        controller[how]();
+        for (let i = 0; i < microtasks; i++) await Promise.resolve();
+        sink.unsubscribe();
+        await settled();
+        expect(stream.locked).toBe(false);
+      }
+      await settled();
+      expect(reported).toEqual([]);
+    },
+  );
+
+  test('whose `cancel` throws reports that, and gives the lock back', async () => {
+    const failure = new Error('stuck');
+    const stream = new ReadableStream<number>({
+      cancel: () => {
+        throw failure;
+      },
+    });
+    const { sink } = consumer<number>();
+    pull(stream).subscribe(sink);
+    sink.request(1);
+    sink.unsubscribe();
+    while (reported.length === 0) await settled();
+    expect(reported).toEqual([expect.objectContaining({ code: 'SLUICE_SOURCE', cause: failure })]);
+    expect(stream.locked).toBe(false);
   });
 });
 

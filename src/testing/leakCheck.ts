@@ -51,7 +51,12 @@ function watchTimers(): Watch {
     const original = globals[name];
     if (original === undefined) return; // setImmediate is Node's
     originals.set(name, original);
-    globals[name] = make(original as (...args: unknown[]) => unknown);
+    const watched = make(original as (...args: unknown[]) => unknown);
+    // Node keeps there what `promisify(setTimeout)` is to call.
+    for (const key of Object.getOwnPropertySymbols(original)) {
+      Object.defineProperty(watched, key, Object.getOwnPropertyDescriptor(original, key)!);
+    }
+    globals[name] = watched;
   };
   for (const name of ['setTimeout', 'setInterval', 'setImmediate']) {
     replace(name, (original) => (callback: (...args: unknown[]) => void, ...rest: unknown[]) => {
@@ -66,7 +71,8 @@ function watchTimers(): Watch {
   }
   for (const name of ['clearTimeout', 'clearInterval', 'clearImmediate']) {
     replace(name, (original) => (timer: unknown) => {
-      running.delete(timer);
+      if (typeof timer === 'object') running.delete(timer);
+      else for (const known of running.keys()) if (Number(known) === Number(timer)) running.delete(known); // by its id
       original(timer);
     });
   }
@@ -84,14 +90,14 @@ function watchAbortListeners(): Watch {
   const { addEventListener, removeEventListener } = prototype;
   const kept = new Map<AbortSignal, Set<unknown>>();
   prototype.addEventListener = function (this: EventTarget, type: string, listener, options): void {
-    if (this instanceof AbortSignal && type === 'abort') {
+    if (this instanceof AbortSignal && type === 'abort' && listener !== null) {
       if (!kept.has(this)) kept.set(this, new Set());
       kept.get(this)!.add(listener);
     }
     addEventListener.call(this, type, listener, options);
   };
   prototype.removeEventListener = function (this: EventTarget, type: string, listener, options): void {
-    if (this instanceof AbortSignal) kept.get(this)?.delete(listener);
+    if (this instanceof AbortSignal && type === 'abort') kept.get(this)?.delete(listener);
     removeEventListener.call(this, type, listener, options);
   };
   return {

@@ -1,5 +1,6 @@
 /** A clock and timers that move only when the test moves them. */
 import { VirtualTimeScheduler, type SchedulerLike } from 'rxjs';
+import { check } from '../options.js';
 
 /**
  * Virtual time for the `scheduler` option, moved by hand. For marble tests use RxJS's `TestScheduler`, which fits as well.
@@ -37,8 +38,18 @@ export class VirtualTime {
     return this.virtual.actions.filter((action) => !action.closed).length;
   }
 
-  /** Moves the clock on by `ms`, and does what is due on the way. */
+  /**
+   * Moves the clock on by `ms`, and does what is due on the way.
+   *
+   * @throws OptionError when `ms` is not a number of at least 0
+   */
   advanceBy(ms: number): void {
+    check(
+      'ms',
+      ['a number of milliseconds of at least 0', (value: unknown) => typeof value === 'number' && value >= 0],
+      ms,
+      'advanceBy',
+    );
     const end = this.now + ms;
     this.virtual.maxFrames = end;
     this.virtual.flush();

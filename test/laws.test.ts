@@ -7,6 +7,10 @@ import {
   type PoolOptions,
   rateLimit,
   type RateLimitOptions,
+  shed,
+  shedByDelay,
+  type ShedByDelayOptions,
+  type ShedOptions,
 } from '../src/index.js';
 import { operatorLaws, type LawSubject } from '../src/testing/index.js';
 
@@ -44,6 +48,24 @@ const limit = (name: string, options: RateLimitOptions<number>, facts: Partial<L
   ...facts,
 });
 
+const lanes = (name: string, options: Partial<ShedOptions<number>>, facts: Partial<LawSubject> = {}): LawSubject => ({
+  name: `shed, ${name}`,
+  create: ({ scheduler, monitor, onDrop }) =>
+    shed<number>({ capacity: 4, priority: (value) => value % 3, ...options, scheduler, monitor, onDrop }),
+  bound: options.capacity ?? 4,
+  ordered: options.priority ?? ((value) => value % 3),
+  drops: ['overflow', 'evicted'],
+  ...facts,
+});
+
+const byDelay = (name: string, options: ShedByDelayOptions, facts: Partial<LawSubject> = {}): LawSubject => ({
+  name: `shedByDelay, ${name}`,
+  create: ({ scheduler, monitor, onDrop }) => shedByDelay<number>({ ...options, scheduler, monitor, onDrop }),
+  bound: options.capacity,
+  drops: ['overflow', 'expired'],
+  ...facts,
+});
+
 const subjects: LawSubject[] = [
   buffer('error', { capacity: 3 }),
   buffer('capacity 1', { capacity: 1 }),
@@ -51,6 +73,23 @@ const subjects: LawSubject[] = [
   buffer('drop-newest', { capacity: 3, overflow: 'drop-newest' }),
   buffer('cost', { capacity: 4, cost: (value) => value % 3 }),
   buffer('maxAge', { capacity: 3, maxAge: 25 }, { drops: ['overflow', 'expired'] }),
+  buffer(
+    'deadline',
+    { capacity: 3, overflow: 'drop-oldest', deadline: (value) => (value % 2 === 0 ? Infinity : 40) },
+    { drops: ['evicted', 'expired'] },
+  ),
+  buffer(
+    'deadline and cost',
+    { capacity: 3, cost: (value) => value % 3, maxAge: 60, deadline: (value) => 30 + (value % 4) * 20 },
+    { drops: ['overflow', 'expired'] },
+  ),
+  lanes('one lane', { priority: () => 7 }, { ordered: true, drops: ['overflow'] }),
+  lanes('three lanes', {}),
+  lanes('capacity 1', { capacity: 1 }),
+  lanes('maxAge', { maxAge: 25 }, { drops: ['overflow', 'evicted', 'expired'] }),
+  lanes('deadline', { deadline: (value) => 20 + (value % 4) * 20 }, { drops: ['overflow', 'evicted', 'expired'] }),
+  byDelay('in order', { capacity: 4, target: 5, interval: 20 }),
+  byDelay('lifo', { capacity: 4, target: 5, interval: 20, lifo: true }, { ordered: false }),
   {
     name: 'boundedBuffer, merge',
     create:

@@ -6,6 +6,8 @@ import {
   pool,
   pull,
   rateLimit,
+  shed,
+  shedByDelay,
   slidingWindow,
   tokenBucket,
   type Demand,
@@ -80,3 +82,26 @@ numbers.pipe(
 rateLimit({ rate: 1, mode: 'fast' });
 // @ts-expect-error `rate` is required
 tokenBucket({ burst: 1 });
+
+// shed and shedByDelay keep the type; priorities and deadlines are numbers.
+expectTypeOf(numbers.pipe(shed({ capacity: 1, priority: (value) => value }))).toEqualTypeOf<Observable<number>>();
+expectTypeOf(numbers.pipe(shedByDelay({ capacity: 1, lifo: true }))).toEqualTypeOf<Observable<number>>();
+numbers.pipe(
+  shed({
+    capacity: 1,
+    priority: (value) => (expectTypeOf(value).toEqualTypeOf<number>(), 1),
+    deadline: (value) => (expectTypeOf(value).toEqualTypeOf<number>(), Infinity),
+    onDrop: (drop) => expectTypeOf(drop).toEqualTypeOf<Drop>(),
+  }),
+);
+numbers.pipe(boundedBuffer({ capacity: 1, deadline: (value) => (expectTypeOf(value).toEqualTypeOf<number>(), 1) }));
+// @ts-expect-error `priority` is required
+shed({ capacity: 1 });
+// @ts-expect-error `capacity` is required
+shed({ priority: () => 1 });
+// @ts-expect-error a priority is a number
+shed({ capacity: 1, priority: () => 'high' });
+// @ts-expect-error a deadline is a number, not a Date
+shed({ capacity: 1, priority: () => 1, deadline: () => new Date() });
+// @ts-expect-error `capacity` is required
+shedByDelay({ target: 5 });

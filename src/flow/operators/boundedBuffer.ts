@@ -1,10 +1,12 @@
 /** A buffer with a bound between a source and a slower consumer. */
 import { Observable, type MonoTypeOperatorFunction, type Subscriber } from 'rxjs';
-import { RingBuffer } from '../../core/ringBuffer.js';
+import { ExpiryHeap, type Expiring } from '../../core/expiryHeap.js';
+import { LinkedQueue, type Linked } from '../../core/linkedQueue.js';
 import { OverflowError, ReturnError } from '../../errors.js';
 import { checkOptions, DURATION, expected, FUNCTION, POSITIVE, required, shown, type Rule } from '../../options.js';
+import { deadlineOf } from '../deadline.js';
 import { Stage } from '../stage.js';
-import { STAGE_RULES, type StageOptions } from '../stageOptions.js';
+import { STAGE_RULES, type DropReason, type StageOptions } from '../stageOptions.js';
 
 /**
  * What happens to a value that arrives at a full buffer, which only sources that ignore demand send: `error` ends the
@@ -29,6 +31,11 @@ export interface BoundedBufferOptions<T> extends StageOptions {
    * Above 0. Default: none.
    */
   maxAge?: number | undefined;
+  /**
+   * When a value is of no more use: a time on the scheduler's clock, in milliseconds (`Date.now()` by default), `Infinity` for never. After it
+   * the value is dropped as `expired`: when it comes, when its turn comes, or when room is needed. Default: never.
+   */
+  deadline?: ((value: T) => number) | undefined;
 }
 
 /**
@@ -38,7 +45,7 @@ export interface BoundedBufferOptions<T> extends StageOptions {
  * wait (`fromEvent`, a `Subject`, a socket), with an overflow policy you choose. Not needed in front of a `pool`, which
  * prefetches itself. Without a stage downstream that limits, values pass straight through.
  *
- * Order: as they arrive. Loss: none, unless `overflow` or `maxAge` name one; each drop is reported to `onDrop`.
+ * Order: as they arrive. Loss: none, unless `overflow`, `maxAge` or `deadline` name one; each drop is reported to `onDrop`.
  * Completion and errors of the source are passed on after what is held. Unsubscribing drops what is held as `cancelled`.
  *
  * ```ts
@@ -63,7 +70,7 @@ export interface BoundedBufferOptions<T> extends StageOptions {
  * @returns an operator; each subscription has a buffer of its own
  * @throws OptionError at the call when an option is wrong
  * @throws OverflowError in the stream when the source ignores demand and `overflow` is `'error'`
- * @throws ReturnError in the stream when `cost` returns anything but a number of at least 0
+ * @throws ReturnError in the stream when `cost` returns anything but a number of at least 0, or `deadline` no number
  */
 export function boundedBuffer<T>(options: BoundedBufferOptions<T>): MonoTypeOperatorFunction<T> {
   checkOptions('boundedBuffer', options, {
@@ -72,6 +79,7 @@ export function boundedBuffer<T>(options: BoundedBufferOptions<T>): MonoTypeOper
     overflow: OVERFLOW,
     cost: FUNCTION,
     maxAge: DURATION,
+    deadline: FUNCTION,
   });
   if (options.cost !== undefined && typeof options.overflow === 'object') {
     expected('cost', 'left out with { merge }: what a merged value costs has no bound', options.cost, 'boundedBuffer');
@@ -88,7 +96,7 @@ export const OVERFLOW: Rule = [
 ];
 
 /** A value held. */
-interface Held<T> {
+interface Held<T> extends Linked<Held<T>>, Expiring {
   value: T;
   readonly cost: number;
   /** When it arrived, or the last of those merged into it, where somebody wants to know. */
@@ -96,7 +104,11 @@ interface Held<T> {
 }
 
 class BufferStage<T> extends Stage<T> {
-  private readonly ring = new RingBuffer<Held<T>>();
+  private readonly queue = new LinkedQueue<Held<T>>();
+  /** Needed only for deadlines: with `maxAge` alone values expire in the order in which they are held. */
+  private readonly expiries: ExpiryHeap<Held<T>> | undefined;
+  private readonly expiring: boolean;
+  private count = 0;
   /** The cost of all that is held. */
   private used = 0;
 
@@ -105,11 +117,14 @@ class BufferStage<T> extends Stage<T> {
     private readonly options: BoundedBufferOptions<T> & { readonly name: string },
   ) {
     super(out, options);
+    const { maxAge, deadline } = options;
+    this.expiring = maxAge !== undefined || deadline !== undefined;
+    this.expiries = deadline && new ExpiryHeap();
   }
 
   /** With costs it asks for one value at a time: what the next one costs is known only when it is here. */
   get requested(): number {
-    if (this.ending || this.full) return 0;
+    if (this.ending || this.used >= this.options.capacity) return 0;
     return this.options.cost === undefined ? this.options.capacity - this.used : 1;
   }
 
@@ -119,81 +134,97 @@ class BufferStage<T> extends Stage<T> {
   }
 
   get held(): number {
-    return this.ring.size;
+    return this.count;
   }
 
   protected accept(value: T): void {
-    if (this.ring.size === 0 && this.clearAhead) return this.emit(value);
+    const expires = this.expiring ? this.expiryOf(value) : Infinity;
+    if (this.isStale(expires)) return this.drop(value, 'expired');
+    if (this.released) return; // `deadline` unsubscribed
+    if (this.count === 0 && this.clearAhead) return this.emit(value);
     const cost = this.costOf(value);
-    if (this.released) return; // `cost` unsubscribed
-    if (this.full) this.dropExpired();
-    if (this.full) this.overrun(value, cost);
-    else this.hold(value, cost);
+    if (this.released) return; // `cost` did
+    this.hold({ value, cost, at: this.arrivalTime(), expires, place: 0, older: undefined, newer: undefined });
   }
 
   protected work(): void {
-    for (this.dropExpired(); this.ring.size > 0 && this.downstream.requested > 0; this.dropExpired()) {
-      this.emit(this.takeOldest().value);
+    for (let next; (next = this.queue.oldest) !== undefined && this.downstream.requested > 0;) {
+      if (this.isStale(next.expires)) this.giveUp(next, 'expired');
+      else this.emit(this.take(next).value);
     }
   }
 
   protected clear(): void {
-    while (this.ring.size > 0) this.dropOldest('cancelled');
+    for (let next; (next = this.queue.oldest) !== undefined;) this.giveUp(next, 'cancelled');
   }
 
-  private get full(): boolean {
-    return this.used >= this.options.capacity;
+  private hold(incoming: Held<T>): void {
+    const { queue, options } = this;
+    queue.push(incoming);
+    this.expiries?.add(incoming);
+    this.count++;
+    this.used += incoming.cost;
+    if (this.downstream.requested > 0) this.run(); // it came inside an emission, or before downstream had asked for more
+    // The newest may pass the capacity, if there was room when it came. Drops may send others: then one of those is the newest.
+    for (let newest; (newest = queue.newest) !== undefined && this.used - newest.cost >= options.capacity;) {
+      this.makeRoom(newest);
+    }
   }
 
-  private hold(value: T, cost: number): void {
-    this.used += cost;
-    this.ring.push({ value, cost, at: this.now() });
-  }
-
-  /** Takes the oldest value out. */
-  private takeOldest(): Held<T> {
-    const held = this.ring.shift();
-    this.used = this.ring.size === 0 ? 0 : this.used - held.cost; // fractions do not add up to exactly 0
-    return held;
-  }
-
-  private overrun(value: T, cost: number): void {
+  /** Gives up one that is held for `incoming`, or `incoming` itself. */
+  private makeRoom(incoming: Held<T>): void {
     const { overflow = 'error', capacity } = this.options;
-    if (overflow === 'drop-oldest') {
-      while (this.full) this.dropOldest('evicted');
-      this.hold(value, cost);
+    const oldest = this.queue.oldest!;
+    const first = this.expiries?.earliest ?? oldest;
+    if (this.isStale(first.expires)) {
+      this.giveUp(first, 'expired');
+    } else if (overflow === 'drop-oldest') {
+      this.giveUp(oldest, 'evicted');
     } else if (typeof overflow === 'object') {
-      const newest = this.ring.at(this.ring.size - 1);
-      newest.value = overflow.merge(newest.value, value);
-      if (this.released) return; // `merge` unsubscribed
-      newest.at = this.now();
-      this.drop(value, 'merged');
+      this.merge(incoming.older!, incoming, overflow.merge);
     } else {
-      this.drop(value, 'overflow');
+      this.giveUp(incoming, 'overflow');
       if (overflow === 'drop-newest') return;
       this.endWith(new OverflowError(this.name, capacity, 'make it wait (demandOf) or name an `overflow` policy'));
     }
   }
 
-  private dropExpired(): void {
-    const { maxAge } = this.options;
-    if (maxAge === undefined) return;
-    const now = this.scheduler.now();
-    while (this.ring.size > 0 && now - this.ring.at(0).at > maxAge) this.dropOldest('expired');
+  private merge(into: Held<T>, incoming: Held<T>, merge: (held: T, incoming: T) => T): void {
+    const value = merge(into.value, incoming.value);
+    const expires = this.expiring ? this.expiryOf(value) : Infinity;
+    if (into.newer !== incoming) return; // one of those functions moved them on
+    this.take(incoming);
+    this.expiries?.remove(into);
+    Object.assign(into, { value, expires, at: incoming.at });
+    this.expiries?.add(into);
+    this.drop(incoming.value, 'merged');
   }
 
-  private dropOldest(reason: 'evicted' | 'expired' | 'cancelled'): void {
-    const { value, at } = this.takeOldest();
-    this.drop(value, reason, this.now() - at);
+  /** Takes a value that is held out. */
+  private take(held: Held<T>): Held<T> {
+    this.queue.remove(held);
+    this.expiries?.remove(held);
+    this.used = --this.count === 0 ? 0 : this.used - held.cost; // fractions do not add up to exactly 0
+    return held;
+  }
+
+  private giveUp(held: Held<T>, reason: DropReason): void {
+    this.take(held);
+    this.drop(held.value, reason, this.ageSince(held.at));
+  }
+
+  private isStale(expires: number): boolean {
+    return this.expiring && expires < this.scheduler.now();
+  }
+
+  private expiryOf(value: T): number {
+    const { maxAge = Infinity, deadline } = this.options;
+    return Math.min(deadlineOf(this.name, value, deadline), this.scheduler.now() + maxAge);
   }
 
   private costOf(value: T): number {
     const cost: unknown = this.options.cost === undefined ? 1 : this.options.cost(value);
     if (Number.isFinite(cost) && (cost as number) >= 0) return (cost as number) || 1;
     throw new ReturnError(this.name, cost, `\`cost\` returned ${shown(cost)}, expected a finite number of at least 0`);
-  }
-
-  private now(): number {
-    return this.options.maxAge === undefined ? this.arrivalTime() : this.scheduler.now();
   }
 }

@@ -5,6 +5,7 @@ import { MOST_LANES, PriorityLanes, type Waiting } from '../../core/priorityLane
 import { SteadyClock } from '../../core/steadyClock.js';
 import { ReturnError } from '../../errors.js';
 import { checkOptions, DURATION, FUNCTION, POSITIVE, required, shown } from '../../options.js';
+import { deadlineOf } from '../deadline.js';
 import { Stage } from '../stage.js';
 import { STAGE_RULES, type DropReason, type StageOptions } from '../stageOptions.js';
 
@@ -85,6 +86,7 @@ class ShedStage<T> extends Stage<T> {
   /** Whether anything expires, and whether anybody wants to know the time. */
   private readonly expiring: boolean;
   private readonly timed: boolean;
+
   constructor(
     out: Subscriber<T>,
     private readonly options: ShedOptions<T> & { readonly name: string },
@@ -112,7 +114,7 @@ class ShedStage<T> extends Stage<T> {
   protected accept(value: T): void {
     const { lanes } = this;
     const priority = this.priorityOf(value);
-    const deadline = this.deadlineOf(value);
+    const deadline = deadlineOf(this.name, value, this.options.deadline);
     if (this.released) return; // one of them unsubscribed
     const now = this.now();
     const expires = this.expiring ? this.expiryAt(now, deadline) : Infinity;
@@ -163,12 +165,6 @@ class ShedStage<T> extends Stage<T> {
     const priority: unknown = this.options.priority(value);
     if (Number.isInteger(priority)) return priority as number;
     throw new ReturnError(this.name, priority, `\`priority\` returned ${shown(priority)}, expected an integer`);
-  }
-
-  private deadlineOf(value: T): number {
-    const deadline: unknown = this.options.deadline === undefined ? Infinity : this.options.deadline(value);
-    if (typeof deadline === 'number' && !Number.isNaN(deadline)) return deadline;
-    throw new ReturnError(this.name, deadline, `\`deadline\` returned ${shown(deadline)}, expected a number`);
   }
 
   private tooMany(priority: number): ReturnError {

@@ -186,10 +186,9 @@ describe('boundedBuffer', () => {
     time.advanceBy(101);
     source.send(3);
     expect(consumer.end).toBeUndefined();
-    expect(dropped(drops)).toEqual([
-      [1, 'expired'],
-      [2, 'expired'],
-    ]);
+    expect(dropped(drops)).toEqual([[1, 'expired']]);
+    consumer.request(9);
+    expect(consumer.values).toEqual([3]);
   });
 
   test('a source that sleeps is woken when half is free', () => {
@@ -274,5 +273,173 @@ describe('boundedBuffer', () => {
     source.next(2);
     expect(stage!.held).toBe(0);
     expect(stage!.ledger).toMatchObject({ in: 2, dropped: 2, held: 0 });
+  });
+
+  test('a merged value has the deadline that `deadline` gives it', () => {
+    const { source, consumer, drops, time } = setUp({
+      capacity: 1,
+      deadline: (value) => value,
+      overflow: { merge: (held, incoming) => held + incoming },
+    });
+    for (const value of [30, 20]) source.send(value);
+    time.advanceBy(45);
+    source.send(100);
+    expect(drops).toEqual([]);
+    time.advanceBy(106);
+    source.send(200);
+    consumer.request(1);
+    expect([consumer.values, dropped(drops)]).toEqual([[200], [[150, 'expired']]]);
+  });
+
+  test('deadline: when it comes, when its turn comes, and when room is needed, wherever it waits', () => {
+    const { source, consumer, drops, time } = setUp({
+      capacity: 3,
+      overflow: 'drop-oldest',
+      deadline: (value) => (value % 10 === 0 ? Infinity : value),
+    });
+    time.advanceBy(5);
+    consumer.request(1);
+    source.send(4); // past it already, so it is not passed straight through
+    source.send(5); // "past" it is, not "at" it
+    for (const value of [10, 12, 11]) source.send(value);
+    time.advanceBy(7); // 12
+    source.send(20);
+    expect(dropped(drops)).toEqual([
+      [4, 'expired'],
+      [11, 'expired'],
+    ]);
+    source.send(30);
+    expect(dropped(drops).slice(2)).toEqual([[10, 'evicted']]);
+    time.advanceBy(1);
+    consumer.request(9);
+    expect(consumer.values).toEqual([5, 20, 30]);
+    expect(drops.slice(3)).toEqual([{ value: 12, reason: 'expired', stage: 'boundedBuffer', age: 8 }]);
+    expect(time.pending).toBe(0);
+  });
+
+  test.each(['error', 'drop-newest'] as const)('%s: one past its deadline goes first', (overflow) => {
+    const { source, consumer, drops, time } = setUp({ capacity: 2, overflow, deadline: (value) => value });
+    for (const value of [100, 5]) source.send(value);
+    time.advanceBy(6);
+    source.send(200);
+    expect([consumer.end, dropped(drops)]).toEqual([undefined, [[5, 'expired']]]);
+    source.send(300);
+    expect(dropped(drops).slice(1)).toEqual([[300, 'overflow']]);
+  });
+
+  test('deadlines out of order: as many expire as have to, and nothing is lost', () => {
+    const { source, consumer, drops, time } = setUp({ capacity: 100, deadline: (value) => value });
+    for (let i = 0; i < 10_000; i++) {
+      source.send(time.now + ((i * 7) % 97));
+      time.advanceBy(1);
+      if (i % 3 === 0) consumer.request(1);
+    }
+    source.complete();
+    consumer.request(100);
+    expect([consumer.end, consumer.values.length + drops.length]).toEqual(['complete', 10_000]);
+    expect(drops.every(({ reason }) => reason === 'expired')).toBe(true);
+  });
+
+  test.each([NaN, '1', undefined, new Date(0)])('a deadline of %s is a ReturnError', (deadline) => {
+    const { source, consumer } = setUp({ capacity: 1, deadline: () => deadline as number });
+    source.send(1);
+    const { error } = consumer.end as { error: ReturnError };
+    expect(error).toBeInstanceOf(ReturnError);
+    expect(error.message).toMatch(/`deadline` returned .*, expected a time in milliseconds$/);
+  });
+
+  test('the ledger adds up inside cost, deadline and onDrop, also when they send another value', () => {
+    const stages: MonitoredStage[] = [];
+    const source = new ManualSource<number>();
+    let left = 60;
+    let calls = 0;
+    const look = (): void => {
+      const { in: arrived, out, dropped, held } = stages[0]!.ledger;
+      expect([arrived, stages[0]!.held <= 3]).toEqual([out + dropped + held, true]);
+      calls++;
+      if (left-- > 0) source.send(left);
+    };
+    const operator = boundedBuffer({
+      capacity: 3,
+      overflow: 'drop-oldest',
+      cost: () => (look(), 1),
+      deadline: () => (look(), Infinity),
+      onDrop: look,
+      monitor: { add: (stage) => void stages.push(stage) },
+    });
+    const consumer = new ManualConsumer(source.pipe(operator), look);
+    for (let i = 0; i < 10; i++) {
+      source.send(i);
+      consumer.request(i % 2);
+    }
+    consumer.request(9);
+    expect(calls).toBeGreaterThan(100);
+    expect(stages[0]!.ledger).toMatchObject({ in: 70, held: 0 });
+    expect(consumer.end).toBeUndefined();
+  });
+
+  test('cost, deadline, merge or onDrop that unsubscribes leaves nothing behind', () => {
+    for (const name of ['cost', 'deadline', 'merge', 'onDrop']) {
+      const stages: MonitoredStage[] = [];
+      const drops: unknown[] = [];
+      const source = new ManualSource<number>();
+      const leave = (from: string, value: number): void => {
+        if (from === name && value === 3) consumer.unsubscribe();
+      };
+      const operator = boundedBuffer<number>({
+        capacity: 2,
+        ...(name === 'cost' && { cost: (value) => (leave('cost', value), 1) }),
+        deadline: (value) => (leave('deadline', value), Infinity),
+        overflow: name === 'merge' ? { merge: (a, b) => (leave('merge', b), a + b) } : 'drop-newest',
+        onDrop: ({ value, reason }) => {
+          drops.push([value, reason]);
+          leave('onDrop', value as number);
+        },
+        monitor: { add: (stage) => void stages.push(stage) },
+      });
+      const consumer = new ManualConsumer(source.pipe(operator));
+      for (const value of [1, 2, 3, 4]) source.send(value);
+      expect([source.open, stages[0]!.held, drops.length]).toEqual([0, 0, 3]);
+      expect(stages[0]!.ledger).toMatchObject({ in: 3, out: 0, dropped: 3 });
+    }
+  });
+
+  test('a value whose deadline unsubscribes is not emitted', () => {
+    const stages: MonitoredStage[] = [];
+    const source = new ManualSource<number>();
+    const deadline = (): number => (consumer.unsubscribe(), Infinity);
+    const monitor = { add: (stage: MonitoredStage) => void stages.push(stage) };
+    const consumer = new ManualConsumer(source.pipe(boundedBuffer({ capacity: 1, deadline, monitor })));
+    consumer.request(1);
+    source.send(1);
+    expect(stages[0]!.ledger).toMatchObject({ in: 1, out: 0, reasons: { cancelled: 1 }, held: 0 });
+  });
+
+  test('values sent from inside next come after, without a stage downstream', () => {
+    const source = new Subject<number>();
+    const seen: number[] = [];
+    source.pipe(boundedBuffer({ capacity: 9 })).subscribe((value) => {
+      seen.push(value);
+      if (value === 1) for (const more of [2, 3]) source.next(more);
+    });
+    source.next(1);
+    expect(seen).toEqual([1, 2, 3]);
+  });
+
+  test('nothing overflows while downstream has room that it has not called for yet', () => {
+    const work: Subject<number>[] = [];
+    const source = new Subject<number>();
+    const drops: Drop[] = [];
+    const subscription = source
+      .pipe(
+        boundedBuffer({ capacity: 2, onDrop: (drop) => drops.push(drop) }),
+        pool(() => (work.push(new Subject()), work.at(-1)!), { concurrency: 1, waiting: 8 }),
+      )
+      .subscribe();
+    for (let i = 0; i < 11; i++) source.next(i);
+    work[0]!.complete(); // the pool has a place again, and calls when it has four
+    source.next(11);
+    expect(drops).toEqual([]);
+    subscription.unsubscribe();
   });
 });

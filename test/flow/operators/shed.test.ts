@@ -374,7 +374,7 @@ describe('shed: what users pass in', () => {
     send('a1');
     const { error } = consumer.end as { error: ReturnError };
     expect(error).toBeInstanceOf(ReturnError);
-    expect(error.message).toMatch(/`deadline` returned .*, expected a number$/);
+    expect(error.message).toMatch(/`deadline` returned .*, expected a time in milliseconds$/);
     ledger();
   });
 

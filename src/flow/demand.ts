@@ -81,6 +81,11 @@ export function carryDemand(subscriber: Subscriber<never> & Demand): void {
   (subscriber as unknown as Link)[DEMAND] = subscriber;
 }
 
+/** True from the moment at which RxJS lets a subscriber ignore values: it is closed only after its callbacks were called. */
+export function ignoresValues(subscriber: Subscriber<never>): boolean {
+  return (subscriber as unknown as { readonly isStopped: boolean }).isStopped;
+}
+
 /** Nobody limits. */
 export const UNBOUNDED: Demand = {
   requested: Infinity,

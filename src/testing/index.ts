@@ -1,6 +1,7 @@
 /** For testing operators and pipelines: manual sources and consumers, virtual time, laws, leaks. Imports no test runner. */
 export { leakCheck, type LeakCheck } from './leakCheck.js';
-export { operatorLaws, type LawParameters, type OperatorLaw } from './laws.js';
+export { operatorLaws } from './laws.js';
+export type { LawParameters, OperatorLaw } from './lawTrial.js';
 export type { LawSetup, LawSubject } from './lawRun.js';
 export { ManualConsumer, ManualSource } from './manual.js';
 export { VirtualTime } from './virtualTime.js';

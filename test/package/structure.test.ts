@@ -62,8 +62,8 @@ describe('layers', () => {
     expect([...left.keys()]).toEqual([]);
   });
 
-  test("only src/flow/demand.ts touches RxJS's `destination`", () => {
-    expect(files.filter((file) => names(file).has('destination'))).toEqual(['src/flow/demand.ts']);
+  test.each(['destination', 'isStopped'])("only src/flow/demand.ts touches RxJS's `%s`", (name) => {
+    expect(files.filter((file) => names(file).has(name))).toEqual(['src/flow/demand.ts']);
   });
 
   test('only src/flow/demand.ts knows the symbol of the demand', () => {

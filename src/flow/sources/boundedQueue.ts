@@ -3,7 +3,7 @@ import { Observable, type Subscriber } from 'rxjs';
 import { RingBuffer } from '../../core/ringBuffer.js';
 import { QueueClosedError } from '../../errors.js';
 import { checkOptions, POSITIVE, required, SIGNAL, STRING } from '../../options.js';
-import { demandOf, type Demand } from '../demand.js';
+import { demandOf, ignoresValues, type Demand } from '../demand.js';
 import type { Ledger } from '../stageOptions.js';
 
 /** The answer to `offer`: taken; no room now; or closed for good. */
@@ -225,15 +225,10 @@ export class BoundedQueue<T> extends Observable<T> {
     for (let left = consumers.length; left > 0; left--) {
       if (this.turn >= consumers.length) this.turn = 0;
       const consumer = consumers[this.turn++]!;
-      if (!isStopped(consumer.subscriber) && consumer.demand.requested > 0) return consumer;
+      if (!ignoresValues(consumer.subscriber) && consumer.demand.requested > 0) return consumer;
     }
     return undefined;
   }
-}
-
-/** True from the moment at which RxJS lets a subscriber ignore values: it is closed only after its callbacks were called. */
-function isStopped(subscriber: Subscriber<never>): boolean {
-  return (subscriber as unknown as { readonly isStopped: boolean }).isStopped;
 }
 
 interface Consumer<T> {

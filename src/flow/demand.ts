@@ -28,6 +28,7 @@ const DEMAND: unique symbol = Symbol.for('sluice.demand');
 interface Link {
   [DEMAND]?: Demand;
   readonly destination?: Link | null;
+  readonly isStopped?: boolean;
 }
 
 /**
@@ -81,9 +82,18 @@ export function carryDemand(subscriber: Subscriber<never> & Demand): void {
   (subscriber as unknown as Link)[DEMAND] = subscriber;
 }
 
-/** True from the moment at which RxJS lets a subscriber ignore values: it is closed only after its callbacks were called. */
+/**
+ * True when a value sent to `subscriber` now would be ignored, by itself or by one it feeds: RxJS closes a chain only after
+ * the callbacks at its end were called, and what is sent from inside these is lost.
+ */
 export function ignoresValues(subscriber: Subscriber<never>): boolean {
-  return (subscriber as unknown as { readonly isStopped: boolean }).isStopped;
+  let link = subscriber as unknown as Link | null | undefined;
+  while (typeof link === 'object' && link !== null) {
+    if (link.isStopped === true) return true;
+    if (link[DEMAND] !== undefined) return false;
+    link = link.destination;
+  }
+  return false;
 }
 
 /** Nobody limits. */

@@ -225,7 +225,7 @@ export class BoundedQueue<T> extends Observable<T> {
     for (let left = consumers.length; left > 0; left--) {
       if (this.turn >= consumers.length) this.turn = 0;
       const consumer = consumers[this.turn++]!;
-      if (!ignoresValues(consumer.subscriber) && consumer.demand.requested > 0) return consumer;
+      if (consumer.demand.requested > 0 && !ignoresValues(consumer.subscriber)) return consumer;
     }
     return undefined;
   }

@@ -4,6 +4,7 @@ import {
   concat,
   finalize,
   map,
+  merge,
   Observable,
   repeat,
   retry,
@@ -14,7 +15,7 @@ import {
   type Subscription,
 } from 'rxjs';
 import { describe, expect, test } from 'vitest';
-import { boundedQueue, Sink, type BoundedQueue } from '../../../src/index.js';
+import { boundedBuffer, boundedQueue, Sink, type BoundedQueue } from '../../../src/index.js';
 import { ManualConsumer } from '../../../src/testing/index.js';
 
 const runs = Number(process.env['SLUICE_RUNS'] ?? 1_000);
@@ -64,6 +65,25 @@ describe('subscribing again from inside the end', () => {
 describe('a value offered while its consumer ends stays in the queue', () => {
   const ends: Record<string, (queue: BoundedQueue<number>, stop: Subject<void>, offer: () => void) => Subscription> = {
     'complete of takeUntil': (queue, stop, offer) => queue.pipe(takeUntil(stop)).subscribe({ complete: offer }),
+    'complete of takeUntil, behind operators of RxJS': (queue, stop, offer) =>
+      queue
+        .pipe(
+          map((value) => value),
+          takeUntil(stop),
+          map((value) => value),
+        )
+        .subscribe({ complete: offer }),
+    'complete of take(1) of a merge, which another source ends': (queue, stop, offer) =>
+      merge(queue, stop).pipe(take(1)).subscribe({ complete: offer }),
+    'tap before a stage': (queue, stop, offer) =>
+      queue
+        .pipe(
+          map((value) => value),
+          takeUntil(stop),
+          tap({ complete: offer }),
+          boundedBuffer({ capacity: 1 }),
+        )
+        .subscribe(),
     'complete of take': (queue, stop, offer) => {
       stop.subscribe(() => queue.offer(1));
       return queue.pipe(take(1)).subscribe({ complete: offer });
@@ -216,7 +236,13 @@ class Run {
   private subscribe(n: number): void {
     let left = n % 3 === 0 ? 1 + (n % 4) : Infinity;
     const stop = new Subject<void>();
-    const source = this.queue.pipe(takeUntil(stop), left === Infinity ? tap() : take(left));
+    const same = map((value: number) => value);
+    const source = this.queue.pipe(
+      n % 5 < 3 ? tap() : same,
+      takeUntil(stop),
+      same,
+      left === Infinity ? tap() : take(left),
+    );
     const ended = (kind: 'complete' | 'error'): void => {
       consumer.open = false;
       consumer.end ??= left === 0 ? 'itself' : kind;

@@ -174,7 +174,8 @@ class ShedStage<T> extends Stage<T> {
 
   /** When a value that came at `now` expires. What is left until its deadline is told now, so that a clock set back later prolongs nothing. */
   private expiryAt(now: number, deadline: number): number {
-    return now + Math.min(this.options.maxAge ?? Infinity, deadline - this.scheduler.now());
+    const { maxAge = Infinity } = this.options;
+    return now + (deadline === Infinity ? maxAge : Math.min(maxAge, deadline - this.scheduler.now()));
   }
 
   private now(): number {

@@ -1,7 +1,7 @@
 /** The runs behind the pictures of the pages: each drives the real operator and notes what it does. */
 import { Readable, Writable } from 'node:stream';
 import { Subject, tap, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
-import { boundedBuffer, boundedQueue, pool, pull, Sink, toAsyncIterable, toReadableStream } from 'sluice';
+import { boundedBuffer, boundedQueue, pool, pull, shed, Sink, toAsyncIterable, toReadableStream } from 'sluice';
 import { fromReadable, toReadable, writeTo } from 'sluice/node';
 import { Recording, type RecordedRow } from './recording.js';
 
@@ -50,6 +50,27 @@ export const scenarios: readonly Scenario[] = [
         onDrop: ({ value, reason }) => held.stop(value as number, { text: reason, lost: true }),
       });
       consume(recording, consumer, source.pipe(noted(sent), enter(held), buffered, leave(held)), () => 35);
+      for (const value of [1, 2, 3, 4, 5, 6]) recording.after(10 * value, () => source.next(value));
+      recording.after(70, () => source.complete());
+    },
+  },
+  {
+    name: 'shed',
+    page: 'docs/operators/shed.md',
+    title: 'shed({ capacity: 2, priority: (value) => (value % 2 === 0 ? 1 : 0) }) behind a hot source',
+    description:
+      'Even values are the more important ones. The first value goes straight to the consumer, 2 and 3 are held; then 4 comes to full lanes and evicts 3, and 6 evicts 5. The consumer gets 1, 2, 4 and 6, then completion.',
+    run(recording) {
+      const sent = recording.row('hot source', 'a Subject');
+      const held = recording.row('shed', 'holds at most 2', 2);
+      const consumer = recording.row('consumer', '35 ms each');
+      const source = new Subject<number>();
+      const lanes = shed<number>({
+        capacity: 2,
+        priority: (value) => (value % 2 === 0 ? 1 : 0),
+        onDrop: ({ value, reason }) => held.stop(value as number, { text: reason, lost: true }),
+      });
+      consume(recording, consumer, source.pipe(noted(sent), enter(held), lanes, leave(held)), () => 35);
       for (const value of [1, 2, 3, 4, 5, 6]) recording.after(10 * value, () => source.next(value));
       recording.after(70, () => source.complete());
     },

@@ -5,6 +5,9 @@ import type { Meter } from './meter.js';
  * Keeps for each key the time at which its bucket will be full again (the "theoretical arrival time"). A bucket that is full
  * is not kept, so idle keys take no memory.
  *
+ * Sums of fractions are exact on small numbers only: the times are counted from a moment that moves on, and a bucket that lacks next to
+ * nothing is full.
+ *
  * The algorithm is ATM's GCRA as a virtual scheduling algorithm; a token bucket of `burst` tokens and it admit the same.
  */
 export class Gcra implements Meter {
@@ -12,6 +15,8 @@ export class Gcra implements Meter {
   /** The same for the key `undefined`, which is all there is where nobody has keys: worth half of what a call costs. */
   private onlyFullAt = -Infinity;
   private untilSweep = SWEEP;
+  /** What the times that are kept are counted from. */
+  private origin = 0;
 
   /**
    * @param interval milliseconds a token takes to come
@@ -33,12 +38,12 @@ export class Gcra implements Meter {
   take(cost: number, key: unknown, now: number): number {
     const fullIn = this.fullIn(key, now);
     const wait = this.waitFor(cost, fullIn);
-    if (wait === 0) this.keep(key, now + fullIn + cost * this.interval, now);
+    if (wait === 0) this.keep(key, now, fullIn + cost * this.interval, now);
     return wait;
   }
 
   spend(cost: number, key: unknown, now: number, since: number = now): void {
-    this.keep(key, since + this.fullIn(key, since) + cost * this.interval, now);
+    this.keep(key, since, this.fullIn(key, since) + cost * this.interval, now);
   }
 
   left(key: unknown, now: number): number {
@@ -46,14 +51,16 @@ export class Gcra implements Meter {
   }
 
   fullIn(key: unknown, now: number): number {
-    const fullAt = key === undefined ? this.onlyFullAt : (this.fullAt.get(key) ?? now);
-    return fullAt > now ? fullAt - now : 0;
+    const fullAt = key === undefined ? this.onlyFullAt : (this.fullAt.get(key) ?? -Infinity);
+    const fullIn = fullAt - (now - this.origin);
+    return fullIn > this.interval * NOTHING ? fullIn : 0;
   }
 
   /** Changes the rate; tokens that are there stay, as far as there is room. */
   retune(interval: number, burst: number, now: number): void {
     const room = burst - this.burst;
-    const retuned = (fullAt: number): number => now + Math.max(0, (fullAt - now) / this.interval + room) * interval;
+    const time = now - this.origin;
+    const retuned = (fullAt: number): number => time + Math.max(0, (fullAt - time) / this.interval + room) * interval;
     for (const [key, fullAt] of this.fullAt) this.fullAt.set(key, retuned(fullAt));
     if (this.onlyFullAt !== -Infinity) this.onlyFullAt = retuned(this.onlyFullAt);
     this.burst = burst;
@@ -65,20 +72,29 @@ export class Gcra implements Meter {
     return wait > this.interval * ROUNDING ? wait : 0;
   }
 
-  private keep(key: unknown, fullAt: number, now: number): void {
+  private keep(key: unknown, since: number, fullIn: number, now: number): void {
+    if (--this.untilSweep === 0 || now - this.origin > MINUTE) this.sweep(now);
+    const fullAt = since - this.origin + fullIn;
     if (key === undefined) this.onlyFullAt = fullAt;
     else this.fullAt.set(key, fullAt);
-    if (--this.untilSweep === 0) this.sweep(now);
   }
 
-  /** Forgets full buckets; as rare as there are keys, so that it costs each call next to nothing. */
+  /** Forgets full buckets, and counts the times of the others from now; as rare as there are keys, so that it costs each call next to nothing, or as minutes. */
   private sweep(now: number): void {
-    if (this.onlyFullAt <= now) this.onlyFullAt = -Infinity;
-    for (const [key, fullAt] of this.fullAt) if (fullAt <= now) this.fullAt.delete(key);
+    const passed = now - this.origin;
+    this.origin = now;
+    this.onlyFullAt = this.onlyFullAt > passed ? this.onlyFullAt - passed : -Infinity;
+    for (const [key, fullAt] of this.fullAt) {
+      if (fullAt > passed) this.fullAt.set(key, fullAt - passed);
+      else this.fullAt.delete(key);
+    }
     this.untilSweep = SWEEP + this.fullAt.size;
   }
 }
 
 /** Part of a token that sums of fractions may be off by. */
 const ROUNDING = 1e-7;
+/** Part of a token that a full bucket may lack. */
+const NOTHING = 1e-9;
 const SWEEP = 1_000;
+const MINUTE = 60_000;

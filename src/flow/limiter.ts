@@ -135,9 +135,10 @@ export class Limiter {
   /** Takes `claim` out of its line; returns the one that is first by that. */
   leave(key: unknown, claim: Claim): Claim | undefined {
     const line = this.lines.get(key) ?? [];
-    const place = line.indexOf(claim);
-    line.splice(place, 1);
-    if (line.length > 0) return place === 0 ? line[0] : undefined;
+    const isFirst = line[0] === claim;
+    if (isFirst) line.shift();
+    else line.splice(line.indexOf(claim), 1);
+    if (line.length > 0) return isFirst ? line[0] : undefined;
     this.lines.delete(key);
     if (this.lines.size === 0) this.wakeIn(Infinity);
     return undefined;
@@ -154,7 +155,10 @@ export class Limiter {
   private onTime(): void {
     const late = Math.max(0, this.now() - this.dueAt);
     this.dueAt = Infinity;
-    for (const [first] of [...this.lines.values()]) first!.wake(late);
+    wakeAll(
+      Array.from(this.lines.values(), ([first]) => first),
+      late,
+    );
   }
 
   protected now(): number {
@@ -214,6 +218,20 @@ export class Claim {
   leave(): void {
     const next = this.limiters.slice(0, this.joined).map((limiter, i) => limiter.leave(this.keys[i], this));
     this.joined = 0;
-    for (const claim of next) claim?.wake(0);
+    wakeAll(next, 0);
+  }
+}
+
+/** Claims that are to be called. One lets the next go on: by a list the stack stays flat, and the first has what it waited for before the next. */
+const due: { readonly claim: Claim; readonly late: number }[] = [];
+
+function wakeAll(claims: readonly (Claim | undefined)[], late: number): void {
+  const outer = due.length === 0;
+  for (const claim of claims) if (claim !== undefined) due.push({ claim, late });
+  if (!outer) return;
+  try {
+    for (const next of due) next.claim.wake(next.late); // which may add to them
+  } finally {
+    due.length = 0;
   }
 }

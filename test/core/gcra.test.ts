@@ -107,6 +107,16 @@ describe('Gcra', () => {
     expect(Math.abs(bucket.fullIn(undefined, 0) - 1e7 / 3)).toBeLessThan(1 / 3);
   });
 
+  test.each([undefined, 'key'])(
+    'R7: nor are any lost when all that come in a millisecond are just a burst (%s)',
+    (key) => {
+      const bucket = new Gcra(1 / 3, 3);
+      let taken = 0;
+      for (let now = 1e9; now < 1e9 + 100_000; now++) while (bucket.take(1, key, now) === 0) taken++;
+      expect(taken).toBe(300_000);
+    },
+  );
+
   test('keys have buckets of their own, and full ones are forgotten', () => {
     const bucket = new Gcra(10, 1);
     for (let i = 0; i < 100_000; i++) {

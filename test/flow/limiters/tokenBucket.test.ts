@@ -113,6 +113,18 @@ describe('tokenBucket', () => {
     expect(time.pending).toBe(0);
   });
 
+  test('R8: those for whom there are tokens at the same time go on in their order, however many they are', async () => {
+    const clock = new Clock();
+    const bucket = tokenBucket({ rate: 1_000, burst: 100_000, scheduler: clock.scheduler });
+    bucket.tryTake(100_000);
+    const served: number[] = [];
+    const all = Array.from({ length: 50_000 }, (_, i) => bucket.take().then(() => served.push(i)));
+    clock.offset = 3_600_000;
+    clock.time.advanceBy(1);
+    await Promise.all(all);
+    expect(served).toEqual(Array.from({ length: 50_000 }, (_, i) => i));
+  });
+
   test('R8: one who gives up leaves the line at once, and paid nothing', async () => {
     const time = new VirtualTime();
     const bucket = tokenBucket({ rate: 1_000, burst: 10, scheduler: time.scheduler });

@@ -38,8 +38,7 @@ export class LittleLaw {
 
   /** A call took `time` milliseconds. */
   served(time: number): void {
-    const most = Math.max(1_000, UNLIKELY * (this.service.value ?? Infinity));
-    this.service.add(Math.min(time, most), SERVICE_GAIN);
+    this.service.add(time, SERVICE_GAIN);
   }
 
   /** The workers wanted, when so many values wait and so many are worked on: an integer. Call it at each look. */
@@ -81,7 +80,5 @@ export class LittleLaw {
 
 /** What calls take is averaged over some two hundred of them: they differ, and each difference would be so many workers. */
 const SERVICE_GAIN = 0.005;
-/** So many times the average no call takes: the clock was set forward, or the machine slept, and one call would count for thousands. */
-const UNLIKELY = 20;
 /** A need not far below what there is makes no difference: chance would have it come and go. */
 const SHRINK_BELOW = 0.85;

@@ -36,7 +36,7 @@ export interface AdaptiveOptions {
  * What runs is never cut when the limit falls. A worker that fails ends the stream unless the pool has `retry`, so give it that, or let the
  * worker return the failure and judge it by `isOverload`. Every 30 s the limit is halved for some 30 calls, to measure anew what they take
  * idle. A queue of less than a millisecond counts for none, for the default scheduler's clock has no parts of one: calls shorter than some
- * 5 ms may come to take a millisecond longer before the limit stops rising.
+ * 5 ms may come to take one or two longer before the limit stops rising.
  *
  * Source: TCP Vegas as in Netflix's concurrency-limits, windowed, with a drained baseline; AIMD with `latencyTarget`.
  *

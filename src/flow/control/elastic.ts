@@ -10,9 +10,9 @@ export interface ElasticOptions {
   min: number;
   /** Calls that ever run at once. An integer of at least `min`. Required. */
   max: number;
-  /** Milliseconds in which what waits is to be worked off. Above 0. Default: 1,000. */
+  /** Milliseconds in which what waits is to be worked off. Above 0. Default: 1,500. */
   drainWithin?: number | undefined;
-  /** Milliseconds over which the rate of arrivals is averaged. Above 0. Default: 5,000. */
+  /** Milliseconds over which the rate of arrivals is averaged. Above 0. Default: 4,000. */
   smoothing?: number | undefined;
   /** Milliseconds for which fewer must have been enough before it shrinks. Above 0. Default: 15,000. */
   stabilise?: number | undefined;
@@ -29,7 +29,8 @@ export interface ElasticOptions {
  * more (`pull` of a file) there is no wave to follow: it goes to `max`.
  *
  * It grows at once, at most to twice as many or by 4 in a look, and shrinks when fewer have been enough for `stabilise`. Only idle
- * workers go: what runs is never cut. An idle pool of `min` has no timer.
+ * workers go: what runs is never cut. The first call of a worker is not measured, for it may have waited until that had started up. An
+ * idle pool of `min` has no timer.
  *
  * Source: Little's law with square-root staffing (Halfin and Whitt), scale-down by the highest need in a window as in Kubernetes.
  *
@@ -63,11 +64,12 @@ export function elastic(options: ElasticOptions): ConcurrencyRule {
 class ElasticControl implements ConcurrencyControl {
   limit: number;
   readonly interval: number;
+  readonly skipsFirst: boolean = true;
   private readonly law: LittleLaw;
   private arrived = 0;
 
   constructor(private readonly options: ElasticOptions) {
-    const { min, max, drainWithin = 1_000, smoothing = 5_000, stabilise = 15_000, every = 500 } = options;
+    const { min, max, drainWithin = 1_500, smoothing = 4_000, stabilise = 15_000, every = 500 } = options;
     this.limit = min;
     this.interval = every;
     this.law = new LittleLaw({ min, max, drainWithin, smoothing, stabilise });

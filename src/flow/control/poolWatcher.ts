@@ -17,6 +17,8 @@ export interface ConcurrencyControl {
   isOverload?(outcome: unknown): boolean;
   /** Such an outcome came. */
   overloaded?(now: number): void;
+  /** True when the first call of a worker says nothing about the others: it may have waited for that to start up. */
+  readonly skipsFirst?: boolean;
   /** True when results are to be judged by `isOverload` as well. */
   readonly judgesResults?: boolean;
 }
@@ -32,8 +34,10 @@ export class PoolWatcher implements ConcurrencyWatcher {
   private readonly clock: SteadyClock;
   /** What the pool's clock said last. */
   private read: number;
-  /** When that was set back last: what calls took that had begun by then is not known. */
-  private setBackAt = -1;
+  /** When that was set back or forward last: what calls took that had begun by then is not known. */
+  private jumpedAt = -1;
+  /** Slots that had a call since there were more of them. */
+  private readonly used = new Set<MeasuredSlot>();
 
   constructor(
     private readonly pool: ScaledPool,
@@ -63,6 +67,7 @@ export class PoolWatcher implements ConcurrencyWatcher {
 
   started(slot: MeasuredSlot): void {
     if (--this.unmeasured > 0) return;
+    if (this.control.skipsFirst === true && !this.used.has(slot)) return void this.used.add(slot);
     this.unmeasured = this.stride;
     slot.startedAt = this.steady(this.pool.now());
   }
@@ -76,7 +81,7 @@ export class PoolWatcher implements ConcurrencyWatcher {
     if (startedAt < 0) return;
     const figures = pool.figures();
     const now = this.steady(figures.now);
-    if (startedAt <= this.setBackAt) return;
+    if (startedAt <= this.jumpedAt) return;
     control.sample?.(now - startedAt, startedAt, now, figures.running);
     const gap = now - this.measuredAt;
     this.measuredAt = now;
@@ -99,18 +104,22 @@ export class PoolWatcher implements ConcurrencyWatcher {
   /** The time on a clock that is never set back, when the pool's says `now`. */
   private steady(now: number): number {
     const time = this.clock.at(now);
-    if (now < this.read) {
-      this.setBackAt = time;
-      if (this.looking) this.lookAgain(); // what it had asked for is now far ahead
-    }
+    const passed = now - this.read;
     this.read = now;
+    if (!this.looking || (passed >= 0 && passed < LATE * this.control.interval)) return time;
+    this.jumpedAt = time;
+    if (passed < 0) this.lookAgain(); // what it had asked for is now far ahead
     return time;
   }
 
   private adopt(): void {
     const { limit } = this.control;
     if (limit === this.concurrency) return;
+    if (limit > this.concurrency) this.used.clear();
     this.concurrency = limit;
     this.pool.resize(limit);
   }
 }
+
+/** A look is never so many intervals late: the clock was set forward, or the machine slept. */
+const LATE = 10;

@@ -15,6 +15,7 @@ export default defineConfig(({ mode }) => ({
         resolve: {
           alias: [
             { find: /^sluice$/, replacement: root('src/index.ts') },
+            { find: /^(\.\.\/)+dist\/index\.js$/, replacement: root('src/index.ts') }, // the models of bench/control
             { find: /^sluice\/(node|testing)$/, replacement: root('src/$1/index.ts') },
           ],
         },

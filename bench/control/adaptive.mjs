@@ -1,14 +1,20 @@
 // The pool that finds out what the other side bears: bars C1 to C8, against a server with K places and a queue.
 import { Observable, Subject } from 'rxjs';
 import { adaptive, boundedBuffer, pool, pull } from '../../dist/index.js';
+import { between, least, worst } from './bars.mjs';
+import { gradient2 } from './controls.mjs';
 import { mean, quantile, Simulation } from './simulation.mjs';
 
 const BASE = 50;
 const SECOND = 1_000;
 const MINUTE = 60_000;
+/** What a drift is measured over. */
+const LONG = 20 * MINUTE;
 
 /** First come, first served, `places` at once. */
 class Server {
+  /** What a call takes when nothing queues. */
+  base = BASE;
   /** @type {{ subscriber: import('rxjs').Subscriber<number>, at: number }[]} */
   queue = [];
   busy = 0;
@@ -50,7 +56,7 @@ class Server {
       if (call === undefined) return;
       if (call.subscriber.closed) continue;
       this.busy++;
-      this.sim.after(this.sim.lognormal(BASE, 0.25), () => {
+      this.sim.after(this.sim.lognormal(this.base, 0.25), () => {
         this.busy--;
         this.done++;
         call.subscriber.next(this.sim.time - call.at);
@@ -63,14 +69,21 @@ class Server {
 
 /**
  * @param {number} seed
- * @param {{ load?: number, places?: number, latencyTarget?: number, end: number, during?: (sim: Simulation, server: Server) => void, concurrency?: any }} options
- *   `load` in parts of the capacity; without one there is always more to do
+ * @param {{
+ *   load?: number, places?: number, base?: number, latencyTarget?: number, end: number, wholeMs?: boolean,
+ *   during?: (sim: Simulation, server: Server) => void, concurrency?: import('./controls.mjs').Rule,
+ * }} options `load` in parts of the capacity; without one there is always more to do. With `wholeMs` the pool's clock has no parts of one.
  */
-export function trace(seed, { load, places = 20, latencyTarget, end, during, concurrency }) {
+export function trace(
+  seed,
+  { load, places = 20, base = BASE, latencyTarget, end, wholeMs = false, during, concurrency },
+) {
   const sim = new Simulation(seed);
   const server = new Server(sim, places);
+  server.base = base;
+  const scheduler = wholeMs ? { ...sim.scheduler, now: () => Math.floor(sim.time) } : sim.scheduler;
   const source = new Subject();
-  /** @type {{ at: number, n: number, running: number, done: number }[]} */
+  /** @type {{ at: number, n: number, running: number, done: number, offered: number }[]} */
   const limits = [];
   /** @type {{ at: number, time: number }[]} */
   const times = [];
@@ -100,30 +113,33 @@ export function trace(seed, { load, places = 20, latencyTarget, end, during, con
     for (;;) yield sim.time;
   }
   const rule = concurrency ?? adaptive({ max: 200, latencyTarget, random: sim.random });
-  const queue = boundedBuffer({ capacity: 50, overflow: 'drop-newest', scheduler: sim.scheduler });
+  const queue = boundedBuffer({ capacity: 50, overflow: 'drop-newest', scheduler });
   (load === undefined ? pull(endless()) : source.pipe(queue))
     .pipe(
       pool(work, {
         concurrency: rule,
-        scheduler: sim.scheduler,
+        scheduler,
         retry: { attempts: Infinity, backoff: () => 1 },
         monitor: { add: (/** @type {any} */ added) => (stage = added) },
       }),
     )
     .subscribe();
+  let offered = 0;
   if (load !== undefined)
     sim.arrivals(
-      () => load * server.places * (1_000 / BASE),
-      () => source.next(sim.time),
+      () => load * server.places * (1_000 / server.base),
+      () => {
+        offered++;
+        source.next(sim.time);
+      },
     );
-  sim.every(100, () => limits.push({ at: sim.time, n: stage.concurrency, running: inFlight, done: server.done }));
+  sim.every(100, () =>
+    limits.push({ at: sim.time, n: stage.concurrency, running: inFlight, done: server.done, offered }),
+  );
   during?.(sim, server);
   sim.runUntil(end);
   return { limits, times, over };
 }
-
-const between = (/** @type {any[]} */ list, /** @type {number} */ from, /** @type {number} */ to) =>
-  list.filter(({ at }) => at >= from && at < to);
 
 /** What was done in parts of what `places` could do. @param {any[]} limits @param {number} from @param {number} to @param {number} places */
 function throughput(limits, from, to, places) {
@@ -143,90 +159,142 @@ function settled(limits, from) {
   return Infinity;
 }
 
-/** @param {number[]} seeds @param {{ latencyTarget?: number, long?: number }} [options] */
-export function run(seeds, { latencyTarget, long = 20 * MINUTE } = {}) {
-  const steady = seeds.flatMap((seed) =>
-    [10, 20, 40].flatMap((places) =>
-      [1.2, 3, 10].map((load) => {
-        const { limits, times, over } = trace(seed, { load, places, latencyTarget, end: 60_000 });
-        const ns = between(limits, 15_000, 60_000).map((l) => l.n);
-        return {
-          places,
-          load,
-          over,
-          throughput: throughput(limits, 15_000, 60_000, places),
-          rtt:
-            quantile(
-              between(times, 15_000, 60_000).map((t) => t.time),
-              0.5,
-            ) / BASE,
-          n: mean(ns) / places,
-          deviation: Math.sqrt(mean(ns.map((n) => (n - mean(ns)) ** 2))) / mean(ns),
-        };
-      }),
-    ),
+const numbers = (/** @type {{ n: number }[]} */ limits) => limits.map(({ n }) => n);
+const median = (/** @type {{ time: number }[]} */ times) =>
+  quantile(
+    times.map(({ time }) => time),
+    0.5,
   );
-  const steps = seeds.map((seed) => {
-    const { limits, times } = trace(seed, {
-      latencyTarget,
-      end: 3 * MINUTE,
-      during: (sim, server) => {
-        sim.after(MINUTE, () => (server.places = 10));
-        sim.after(2 * MINUTE, () => (server.places = 40));
-      },
-    });
-    return { down: settled(limits, MINUTE), up: settled(limits, 2 * MINUTE), limits, times };
-  });
-  const drifts = seeds.map((seed) => {
-    const { limits } = trace(seed, { latencyTarget, end: long });
-    const n = (/** @type {number} */ from, /** @type {number} */ to) =>
-      mean(between(limits, from * long, to * long).map((l) => l.n));
-    return Math.abs(n(0.9, 1) / n(0.15, 0.25) - 1);
-  });
-  const limited = seeds.map((seed) => {
-    const { limits } = trace(seed, { load: 0.5, latencyTarget, end: 2 * MINUTE });
-    const peak = Math.max(...limits.map((l) => l.running));
-    return {
-      n: Math.max(...limits.map((l) => l.n)) / Math.max(20, 2.5 * peak),
-      throughput: throughput(limits, 20_000, 2 * MINUTE, 10),
-    };
-  });
-  const stalls = seeds.map((seed) => {
-    const { limits } = trace(seed, {
-      latencyTarget,
-      end: 2 * MINUTE,
-      during: (sim, server) => {
-        sim.after(MINUTE, () => server.stall());
-        sim.after(1.5 * MINUTE, () => {
-          server.stalled = false;
-          server.serve();
-        });
-      },
-    });
-    return {
-      low: between(limits, 89_000, 89_900).at(-1).n,
-      after: Math.max(...between(limits, 90_000, 100_000).map((l) => l.n)),
-    };
-  });
-  const worst = (/** @type {any[]} */ list, /** @type {(row: any) => number} */ of) => Math.max(...list.map(of));
-  const least = (/** @type {any[]} */ list, /** @type {(row: any) => number} */ of) => Math.min(...list.map(of));
+
+/** A load that does not change, from 15 s on. @param {number} seed @param {{ places: number, load: number, latencyTarget?: number }} options */
+function steady(seed, options) {
+  const { limits, times, over } = trace(seed, { ...options, end: 60_000 });
+  const ns = numbers(between(limits, 15_000, 60_000));
   return {
-    steps,
-    steady,
-    bars: [
-      { bar: 'C1 throughput, parts of the capacity', least: 0.97, figure: least(steady, (r) => r.throughput) },
-      { bar: 'C2 median time over the idle one', limit: 1.5, figure: worst(steady, (r) => r.rtt) },
-      { bar: 'C2 mean limit over K, lowest', least: 1, figure: least(steady, (r) => r.n) },
-      { bar: 'C2 mean limit over K, highest', limit: 1.6, figure: worst(steady, (r) => r.n) },
-      { bar: 'C3 settled after 20 → 10, ms', limit: 5_000, figure: worst(steps, (r) => r.down) },
-      { bar: 'C3 settled after 10 → 40, ms', limit: 5_000, figure: worst(steps, (r) => r.up) },
-      { bar: 'C4 drift of the limit in 20 min', limit: 0.15, figure: Math.max(...drifts) },
-      { bar: 'C5 deviation of the limit', limit: 0.15, figure: worst(steady, (r) => r.deviation) },
-      { bar: 'C6 limit with half of the load, over its bound', limit: 1, figure: worst(limited, (r) => r.n) },
-      { bar: 'C6 throughput with half of the load', least: 0.99, figure: least(limited, (r) => r.throughput) },
-      { bar: 'C7 limit at the end of a stall of 30 s', limit: 5, figure: worst(stalls, (r) => r.low) },
-      { bar: 'C7 limit within 10 s after, over K', least: 0.8, figure: least(stalls, (r) => r.after) / 20 },
-      { bar: 'C8 calls begun above the limit', limit: 0, figure: worst(steady, (r) => r.over) },
-    ],
+    over,
+    throughput: throughput(limits, 15_000, 60_000, options.places),
+    time: median(between(times, 15_000, 60_000)) / BASE,
+    n: mean(ns) / options.places,
+    deviation: Math.sqrt(mean(ns.map((n) => (n - mean(ns)) ** 2))) / mean(ns),
   };
+}
+
+/** K 20 → 10 → 40. @param {number} seed @param {number} [latencyTarget] */
+function step(seed, latencyTarget) {
+  const { limits, times } = trace(seed, {
+    latencyTarget,
+    end: 3 * MINUTE,
+    during: (sim, server) => {
+      sim.after(MINUTE, () => (server.places = 10));
+      sim.after(2 * MINUTE, () => (server.places = 40));
+    },
+  });
+  return { down: settled(limits, MINUTE), up: settled(limits, 2 * MINUTE), limits, times };
+}
+
+/** How far the limit is from what it was at first, after `long` ms at three times the load. */
+function drift(/** @type {number} */ seed, /** @type {number} */ long, /** @type {object} */ options) {
+  const { limits } = trace(seed, { load: 3, ...options, end: long });
+  const n = (/** @type {number} */ from, /** @type {number} */ to) =>
+    mean(numbers(between(limits, from * long, to * long)));
+  return Math.abs(n(0.9, 1) / n(0.15, 0.25) - 1);
+}
+
+/** Half of the load. @param {number} seed @param {number} [latencyTarget] */
+function easy(seed, latencyTarget) {
+  const { limits } = trace(seed, { load: 0.5, latencyTarget, end: 2 * MINUTE });
+  const peak = Math.max(...limits.map((l) => l.running));
+  const [first, last] = [limits[200], limits.at(-1)];
+  return {
+    n: Math.max(...numbers(limits)) / Math.max(20, 2.5 * peak),
+    done: (last.done - first.done) / (last.offered - first.offered),
+  };
+}
+
+/** Nothing is answered for half a minute. @param {number} seed @param {number} [latencyTarget] */
+function stall(seed, latencyTarget) {
+  const { limits } = trace(seed, {
+    latencyTarget,
+    end: 1.75 * MINUTE,
+    during: (sim, server) => {
+      sim.after(MINUTE, () => server.stall());
+      sim.after(1.5 * MINUTE, () => {
+        server.stalled = false;
+        server.serve();
+      });
+    },
+  });
+  return {
+    low: between(limits, 89_000, 89_900).at(-1).n,
+    after: Math.max(...numbers(between(limits, 90_000, 100_000))),
+  };
+}
+
+/** Calls take four times as long from 40 s on: limit over K a minute later. @param {number} seed */
+function slower(seed) {
+  const { limits } = trace(seed, {
+    end: 2 * MINUTE,
+    during: (sim, server) => sim.after(40_000, () => (server.base = 4 * BASE)),
+  });
+  return mean(numbers(between(limits, 100_000, 2 * MINUTE))) / 20;
+}
+
+/** Calls of half a millisecond on a clock of whole ones. @param {number} seed */
+function short(seed) {
+  const base = 0.5;
+  const end = 8_000;
+  const { limits, times } = trace(seed, { base, wholeMs: true, end });
+  const part = between(limits, end / 2, end);
+  const capacity = ((part.at(-1).at - part[0].at) / base) * 20;
+  return { throughput: (part.at(-1).done - part[0].done) / capacity, time: median(between(times, end / 2, end)) };
+}
+
+/**
+ * @param {number[]} seeds
+ * @param {{ latencyTarget?: number, long?: number, places?: number[], loads?: number[], settles?: number }} [options]
+ *   `long` is what the drift is measured over
+ */
+export function adaptiveBars(seeds, options = {}) {
+  const { latencyTarget, long = LONG, places = [10, 20, 40], loads = [1.2, 3, 10], settles = 5_000 } = options;
+  const cases = places.flatMap((k) => loads.map((load) => ({ places: k, load, latencyTarget })));
+  const steadies = seeds.flatMap((seed) => cases.map((it) => steady(seed, it)));
+  const steps = seeds.map((seed) => step(seed, latencyTarget));
+  const easies = seeds.map((seed) => easy(seed, latencyTarget));
+  const stalls = seeds.map((seed) => stall(seed, latencyTarget));
+  const bars = [
+    { bar: 'C1 throughput, parts of the capacity', least: 0.97, figure: least(steadies, (r) => r.throughput) },
+    { bar: 'C2 median time over the idle one', limit: 1.5, figure: worst(steadies, (r) => r.time) },
+    { bar: 'C2 mean limit over K, lowest', least: 1, figure: least(steadies, (r) => r.n) },
+    { bar: 'C2 mean limit over K, highest', limit: 1.6, figure: worst(steadies, (r) => r.n) },
+    { bar: 'C3 settled after 20 → 10, ms', limit: settles, figure: worst(steps, (r) => r.down) },
+    { bar: 'C3 settled after 10 → 40, ms', limit: settles, figure: worst(steps, (r) => r.up) },
+    {
+      bar: 'C4 drift of the limit in 20 min',
+      limit: 0.15,
+      figure: Math.max(...seeds.map((seed) => drift(seed, long, { latencyTarget }))),
+    },
+    { bar: 'C5 deviation of the limit', limit: 0.15, figure: worst(steadies, (r) => r.deviation) },
+    { bar: 'C6 limit with half of the load, over its bound', limit: 1, figure: worst(easies, (r) => r.n) },
+    { bar: 'C6 done of half of the load', least: 0.99, figure: least(easies, (r) => r.done) },
+    { bar: 'C7 limit at the end of a stall of 30 s', limit: 5, figure: worst(stalls, (r) => r.low) },
+    { bar: 'C7 limit within 10 s after, over K', least: 0.8, figure: least(stalls, (r) => r.after) / 20 },
+    { bar: 'C8 calls begun above the limit', limit: 0, figure: worst(steadies, (r) => r.over) },
+  ];
+  return { steps, bars: latencyTarget === undefined ? [...bars, ...ownBars(seeds)] : bars };
+}
+
+/** What only the rule without a latency has to show. @param {number[]} seeds */
+function ownBars(seeds) {
+  const gradient = seeds.map((seed) => drift(seed, LONG, { concurrency: gradient2({ min: 20, max: 200 }) }));
+  const shorts = seeds.map(short);
+  return [
+    { bar: 'C4 must miss it: Gradient2', least: 1, figure: Math.min(...gradient) },
+    { bar: 'limit over K, calls having become four times as long', least: 0.8, figure: least(seeds, slower) },
+    {
+      bar: 'throughput, calls of 0.5 ms, a clock of whole ms',
+      least: 0.97,
+      figure: least(shorts, (r) => r.throughput),
+    },
+    { bar: '… their median time, ms', limit: 2.5, figure: worst(shorts, (r) => r.time) },
+  ];
 }

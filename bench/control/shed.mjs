@@ -2,7 +2,7 @@
 // `npm run build && node bench/control/shed.mjs` prints them, S9 from throttle.mjs too.
 import { fileURLToPath } from 'node:url';
 import { Observable, Subject } from 'rxjs';
-import { atLeast, atMost, built } from './bars.mjs';
+import { atLeast, atMost, built, rows } from './bars.mjs';
 import { mean, quantile, Simulation } from './simulation.mjs';
 import { throttleBars } from './throttle.mjs';
 
@@ -291,4 +291,4 @@ export async function shedBars(seeds, { end = 62_000, sluice = built, throttle }
 const percent = (/** @type {number | undefined} */ part) => 100 * (part ?? NaN);
 const sum = (/** @type {number[]} */ values) => values.reduce((a, b) => a + b, 0);
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) console.table(await shedBars([1, 2, 3, 4, 5]));
+if (process.argv[1] === fileURLToPath(import.meta.url)) console.table(rows(await shedBars([1, 2, 3, 4, 5])));

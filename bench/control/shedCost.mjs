@@ -1,7 +1,7 @@
 // What a value costs in a `shed` that is full, four lanes of it, by how many it holds: `npm run build && node bench/control/shedCost.mjs`.
 import { fileURLToPath } from 'node:url';
 import { Subject } from 'rxjs';
-import { atMost, built } from './bars.mjs';
+import { atMost, built, rows } from './bars.mjs';
 
 const LANES = 4;
 const VALUES = 2_000_000;
@@ -52,4 +52,4 @@ export async function shedCost({ sluice = built } = {}) {
   });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) console.table(await shedCost());
+if (process.argv[1] === fileURLToPath(import.meta.url)) console.table(rows(await shedCost()));

@@ -50,12 +50,19 @@ export class Simulation {
 
   /** Moves on until `time`. @param {number} time */
   runUntil(time) {
-    while (this.#events.length > 0 && /** @type {Event} */ (this.#events[0]).time <= time) {
-      const event = this.#pop();
-      this.time = event.time;
-      event.action();
+    while (this.step(time));
+  }
+
+  /** Moves on to the next event, or to `time` if there is none before; whether there was one. @param {number} time */
+  step(time) {
+    const next = this.#events[0];
+    if (next === undefined || next.time > time) {
+      this.time = time;
+      return false;
     }
-    this.time = time;
+    this.time = next.time;
+    this.#pop().action();
+    return true;
   }
 
   random = () => this.#random();

@@ -6,9 +6,11 @@ import { read, root } from './project.js';
 
 /** Ceilings in bytes: the budget where there is one, otherwise about 10 % above what was measured. */
 const CEILINGS: Record<string, number> = {
-  boundedBuffer: 3_250,
+  boundedBuffer: 3_500,
   pool: 8_300,
   rateLimit: 5_300,
+  shed: 3_600,
+  shedByDelay: 3_000,
   tokenBucket: 2_600,
   slidingWindow: 2_750,
   boundedQueue: 2_130,
@@ -16,8 +18,8 @@ const CEILINGS: Record<string, number> = {
   demandOf: 280,
   Stage: 1_360,
   Sink: 1_550,
-  toAsyncIterable: 3_790,
-  toReadableStream: 3_600,
+  toAsyncIterable: 4_250,
+  toReadableStream: 3_950,
   SluiceError: 280,
   OptionError: 340,
   OverflowError: 390,
@@ -37,10 +39,10 @@ const CEILINGS: Record<string, number> = {
   adaptive: 3_200,
 };
 /** Where these are to get, and are not yet. */
-const TARGETS: Record<string, number> = { boundedBuffer: 2_000, pool: 4_000, rateLimit: 3_000 };
+const TARGETS: Record<string, number> = { boundedBuffer: 2_000, pool: 4_000, rateLimit: 3_000, shed: 3_000 };
 /** The budget of sources, buffers, pool and sinks together, in bytes, and of `import * as sluice from 'sluice'`. */
 const CORE = 11_200;
-const WHOLE = 17_500;
+const WHOLE = 18_600;
 /** What is not of that core. */
 const CONTROL = [
   'rateLimit',
@@ -53,6 +55,8 @@ const CONTROL = [
   'fixed',
   'retryBudget',
   'throttleCalls',
+  'shed',
+  'shedByDelay',
   'elastic',
   'adaptive',
 ];

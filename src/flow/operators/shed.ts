@@ -120,7 +120,6 @@ class ShedStage<T> extends Stage<T> {
     const expires = this.expiring ? this.expiryAt(now, deadline) : Infinity;
     if (expires < now) return this.drop(value, 'expired');
     if (lanes.size === 0 && this.clearAhead) return this.emit(value);
-    if (!lanes.accepts(priority)) throw this.tooMany(priority);
 
     const moving = this.downstream.requested > 0; // it comes inside an emission, or before downstream has asked for more
     if (lanes.size < this.options.capacity || (moving && !this.busy)) {
@@ -163,13 +162,9 @@ class ShedStage<T> extends Stage<T> {
 
   private priorityOf(value: T): number {
     const priority: unknown = this.options.priority(value);
-    if (Number.isInteger(priority)) return priority as number;
-    throw new ReturnError(this.name, priority, `\`priority\` returned ${shown(priority)}, expected an integer`);
-  }
-
-  private tooMany(priority: number): ReturnError {
-    const message = `\`priority\` returned ${shown(priority)}, the ${MOST_LANES + 1}th at a time; at most ${MOST_LANES} can be held`;
-    return new ReturnError(this.name, priority, message);
+    if (Number.isInteger(priority) && this.lanes.accepts(priority as number)) return priority as number;
+    const expectation = `an integer, at most ${MOST_LANES} different ones at a time`;
+    throw new ReturnError(this.name, priority, `\`priority\` returned ${shown(priority)}, expected ${expectation}`);
   }
 
   /** When a value that came at `now` expires. What is left until its deadline is told now, so that a clock set back later prolongs nothing. */

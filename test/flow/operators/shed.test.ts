@@ -363,7 +363,9 @@ describe('shed: what users pass in', () => {
     const { error } = consumer.end as { error: ReturnError };
     expect(error).toBeInstanceOf(ReturnError);
     expect(error).toMatchObject({ stage: 'shed', received: priority });
-    expect(error.message).toMatch(/^`shed`: `priority` returned .*, expected an integer$/);
+    expect(error.message).toMatch(
+      /^`shed`: `priority` returned .*, expected an integer, at most 256 different ones at a time$/,
+    );
     expect(gone()).toEqual(['a1 cancelled', 'b1 cancelled']);
     expect(source.open).toBe(0);
     ledger();
@@ -388,7 +390,7 @@ describe('shed: what users pass in', () => {
     const { error } = consumer.end as { error: ReturnError };
     expect(error).toBeInstanceOf(ReturnError);
     expect(error.message).toBe(
-      '`shed`: `priority` returned 2000 (number), the 257th at a time; at most 256 can be held',
+      '`shed`: `priority` returned 2000 (number), expected an integer, at most 256 different ones at a time',
     );
     ledger();
   });

@@ -143,7 +143,6 @@ class BufferStage<T> extends Stage<T> {
     if (this.released) return; // `deadline` unsubscribed
     if (this.count === 0 && this.clearAhead) return this.emit(value);
     const cost = this.costOf(value);
-    if (this.released) return; // `cost` did
     this.hold({ value, cost, at: this.arrivalTime(), expires, place: 0, older: undefined, newer: undefined });
   }
 

@@ -463,6 +463,15 @@ describe('shed: what users pass in', () => {
     expect(consumer.end).toBeUndefined();
   });
 
+  test('a value whose priority or deadline unsubscribes is not emitted', () => {
+    for (const name of ['priority', 'deadline'] as const) {
+      const { consumer, send, got, ledger } = setUp({ [name]: () => (consumer.unsubscribe(), 1) });
+      consumer.request(1);
+      send('a1');
+      expect([got(), ledger()]).toEqual([[], { arrived: 1, out: 0, dropped: 1, held: 0 }]);
+    }
+  });
+
   test('priority, deadline or onDrop that unsubscribes leaves nothing behind', () => {
     for (const name of ['priority', 'deadline', 'onDrop'] as const) {
       const stages: MonitoredStage[] = [];

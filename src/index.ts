@@ -31,6 +31,7 @@ export {
 export { elastic, type ElasticOptions } from './flow/control/elastic.js';
 export { retryBudget, type RetryBudget, type RetryBudgetOptions } from './flow/control/retryBudget.js';
 export { throttleCalls, type ThrottleCallsOptions } from './flow/control/throttleCalls.js';
+export { workers, type CreateContext, type WorkerLife } from './flow/workers/workers.js';
 export { boundedQueue, type BoundedQueue, type BoundedQueueOptions, type Offer } from './flow/sources/boundedQueue.js';
 export { pull, type PullInput, type PullOptions } from './flow/sources/pull.js';
 export { Sink, type SinkObserver } from './flow/sinks/sink.js';

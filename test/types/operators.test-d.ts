@@ -10,9 +10,11 @@ import {
   shedByDelay,
   slidingWindow,
   tokenBucket,
+  workers,
   type Demand,
   type Drop,
   type Ledger,
+  type WorkerSource,
 } from 'sluice';
 import { expectTypeOf } from 'vitest';
 
@@ -63,6 +65,34 @@ numbers.pipe(pool((value) => value, options));
 numbers.pipe(pool(async (value) => value, {}));
 // @ts-expect-error the orders are 'completion' and 'source'
 numbers.pipe(pool(async (value) => value, { concurrency: 1, order: 'arrival' }));
+
+// pool takes what a worker source takes, and gives what that gives.
+declare const pages: WorkerSource<number, Uint8Array>;
+expectTypeOf(numbers.pipe(pool(pages, options))).toEqualTypeOf<Observable<Uint8Array>>();
+expectTypeOf(numbers.pipe(pool(pages, { concurrency: 2, key: (value) => value.toFixed() }))).toEqualTypeOf<
+  Observable<Uint8Array>
+>();
+// @ts-expect-error the source sends numbers
+numbers.pipe(pool(pages as unknown as WorkerSource<string, string>, options));
+
+// workers infers the worker from `create`, and its results from `run`.
+const connections = workers({
+  create: async () => ({ id: 1 }),
+  run: async (connection, query: number) => `${connection.id}: ${query}`,
+  destroy: (connection) => expectTypeOf(connection).toEqualTypeOf<{ id: number }>(),
+  healthy: ({ id }) => id === 1,
+});
+expectTypeOf(connections).toEqualTypeOf<WorkerSource<number, string>>();
+expectTypeOf(numbers.pipe(pool(connections, options))).toEqualTypeOf<Observable<string>>();
+expectTypeOf(
+  numbers.pipe(pool(workers({ create: () => 1, run: (one, value: number) => of(one === value) }), options)),
+).toEqualTypeOf<Observable<boolean>>();
+// @ts-expect-error `run` returns something that can be waited for
+workers({ create: () => 1, run: (one, value: number) => one + value });
+// @ts-expect-error `run` is required
+workers({ create: () => 1 });
+// @ts-expect-error a life is to be wrapped
+numbers.pipe(pool({ create: () => 1, run: async () => 1 }, options));
 
 expectTypeOf(demandOf).returns.toEqualTypeOf<Demand>();
 

@@ -72,17 +72,23 @@ export interface PoolOptions<T> extends StageOptions {
  * // => sent 10
  * ```
  *
- * @param worker called with a value and `{ signal, index }`; arrays and other iterables it returns are read by demand
+ * @param worker called with a value and a `WorkerContext`; arrays and other iterables it returns are read by demand. Or `workers(…)`, which
+ * live longer than one call, or `threads(…)` of `sluice/threads`
  * @returns an operator; each subscription has a pool of its own
  * @throws OptionError at the call when an option is wrong
  * @throws OverflowError in the stream when the source, or an inner Observable, ignores demand and there is no room
  * @throws ReturnError in the stream when the worker returns nothing that can be waited for
  * @throws WorkerTimeoutError in the stream when a call takes longer than `timeout`
  */
+export function pool<T, R>(worker: WorkerSource<T, R>, options: PoolOptions<T>): OperatorFunction<T, R>;
 export function pool<T, O extends ObservableInput<unknown>>(
-  worker: Worker<T, O> | WorkerSource<T, ObservedValueOf<O>>,
+  worker: Worker<T, O>,
   options: PoolOptions<T>,
-): OperatorFunction<T, ObservedValueOf<O>> {
+): OperatorFunction<T, ObservedValueOf<O>>;
+export function pool<T, R>(
+  worker: Worker<T, ObservableInput<R>> | WorkerSource<T, R>,
+  options: PoolOptions<T>,
+): OperatorFunction<T, R> {
   check('worker', WORKER, worker);
   checkOptions('pool', options, {
     ...STAGE_RULES,
@@ -102,14 +108,11 @@ export function pool<T, O extends ObservableInput<unknown>>(
     ...{ onDrop, scheduler, monitor },
   };
   return (source) =>
-    new Observable<ObservedValueOf<O>>(
-      (subscriber) =>
-        void source.subscribe(new PoolStage<T, ObservedValueOf<O>>(subscriber, worker as never, settings)),
-    );
+    new Observable<R>((subscriber) => void source.subscribe(new PoolStage<T, R>(subscriber, worker, settings)));
 }
 
 const WORKER: Rule = [
-  'a function',
+  'a function, workers({ create, run, … }) or threads(…)',
   (worker: WorkerSource<unknown, unknown> | null) => typeof worker === 'function' || typeof worker?.open === 'function',
 ];
 const CONCURRENCY: Rule = [

@@ -29,6 +29,7 @@ export {
   type ExponentialOptions,
 } from './flow/control/backoff.js';
 export { elastic, type ElasticOptions } from './flow/control/elastic.js';
+export { scaleSignal, type ScaleSignal, type ScaleSignalOptions } from './flow/control/scaleSignal.js';
 export { retryBudget, type RetryBudget, type RetryBudgetOptions } from './flow/control/retryBudget.js';
 export { throttleCalls, type ThrottleCallsOptions } from './flow/control/throttleCalls.js';
 export { workers, type CreateContext, type WorkerLife } from './flow/workers/workers.js';

@@ -1,7 +1,12 @@
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  entry: { index: 'src/index.ts', node: 'src/node/index.ts', testing: 'src/testing/index.ts' },
+  entry: {
+    index: 'src/index.ts',
+    node: 'src/node/index.ts',
+    testing: 'src/testing/index.ts',
+    threads: 'src/threads/index.ts',
+  },
   format: ['esm', 'cjs'],
   target: 'es2022',
   dts: true,
@@ -9,4 +14,6 @@ export default defineConfig({
   treeshake: true,
   splitting: true,
   sourcemap: false,
+  // src/threads/piscina.ts asks for `__filename` first, which CommonJS has.
+  esbuildOptions: (options) => void (options.logOverride = { 'empty-import-meta': 'silent' }),
 });

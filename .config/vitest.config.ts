@@ -16,7 +16,7 @@ export default defineConfig(({ mode }) => ({
           alias: [
             { find: /^sluice$/, replacement: root('src/index.ts') },
             { find: /^(\.\.\/)+dist\/index\.js$/, replacement: root('src/index.ts') }, // the models of bench/control
-            { find: /^sluice\/(node|testing)$/, replacement: root('src/$1/index.ts') },
+            { find: /^sluice\/(node|testing|threads)$/, replacement: root('src/$1/index.ts') },
           ],
         },
         test: {

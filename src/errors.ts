@@ -171,3 +171,31 @@ export class ThrottledError extends SluiceError {
     );
   }
 }
+
+/** A package that sluice needs for this, and does not bring along, can not be loaded; `cause` says why. */
+export class MissingPackageError extends SluiceError {
+  override get code(): string {
+    return 'SLUICE_MISSING_PACKAGE';
+  }
+
+  constructor(
+    /** Its name. */
+    readonly missing: string,
+    version: string,
+    user: string,
+    cause: unknown,
+  ) {
+    super(`\`${user}\` needs the package \`${missing}\`: npm install ${missing}@${version}`, { cause });
+  }
+}
+
+/** A thread of `threads` ended before its call had; `cause` is what it died of. */
+export class ThreadError extends SluiceError {
+  override get code(): string {
+    return 'SLUICE_THREAD';
+  }
+
+  constructor(cause: unknown) {
+    super(`a thread ended before its call had: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}

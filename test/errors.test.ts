@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import * as sluice from '../src/index.js';
 
 const { OptionError, OverflowError, QueueClosedError, RateLimitError, ReturnError } = sluice;
+const { MissingPackageError, ThreadError } = sluice;
 const { SluiceError, SourceError, ThrottledError, WorkerCreateError, WorkerTimeoutError } = sluice;
 
 const errors = [
@@ -14,6 +15,8 @@ const errors = [
   new RateLimitError('stage', 5),
   new WorkerCreateError(3, new Error('cause')),
   new ThrottledError(0.5),
+  new MissingPackageError('piscina', '^5.3.2', 'threads', new Error('cause')),
+  new ThreadError(new Error('worker exited with code: 1')),
 ];
 
 describe('errors', () => {

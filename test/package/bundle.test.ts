@@ -30,6 +30,10 @@ const CEILINGS: Record<string, number> = {
   RateLimitError: 400,
   WorkerCreateError: 400,
   ThrottledError: 450,
+  MissingPackageError: 400,
+  ThreadError: 380,
+  workers: 5_050,
+  scaleSignal: 3_050,
   exponential: 1_500,
   decorrelated: 1_400,
   fixed: 1_300,
@@ -59,6 +63,10 @@ const CONTROL = [
   'shedByDelay',
   'elastic',
   'adaptive',
+  'workers',
+  'scaleSignal',
+  'MissingPackageError',
+  'ThreadError',
 ];
 
 /** Strings that the minifier keeps, and that only the pool has. */

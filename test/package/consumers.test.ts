@@ -1,6 +1,6 @@
 /** Small programs that install the packed tarball, as users would, and run. */
 import { spawnSync } from 'node:child_process';
-import { cpSync } from 'node:fs';
+import { cpSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { createContext, runInContext } from 'node:vm';
 import { build } from 'esbuild';
@@ -13,7 +13,7 @@ afterAll(() => folder.remove());
 beforeAll(() => {
   cpSync(join(root, 'test/package/consumers'), folder.path, { recursive: true });
   const versions = (JSON.parse(read('package.json')) as { devDependencies: Record<string, string> }).devDependencies;
-  const packages = ['rxjs', 'fast-check', '@types/node'].map((name) => `${name}@${versions[name]!}`);
+  const packages = ['rxjs', 'fast-check', 'piscina', '@types/node'].map((name) => `${name}@${versions[name]!}`);
   npm(['install', '--prefer-offline', '--no-audit', '--no-fund', pack(folder.path), ...packages], folder.path);
 }, 120_000);
 
@@ -32,6 +32,19 @@ test('ESM', () => {
 
 test('ESM, sluice/testing', () => {
   expect(lines('esm/testing.js')).toEqual(['Left over: setInterval']);
+});
+
+test.each(['esm/threads.js', 'cjs/threads.cjs'])('%s, with piscina and without', (program) => {
+  expect(lines(program)).toEqual(['4', '9', '16']);
+  const [installed, hidden] = ['node_modules/piscina', 'piscina-hidden'].map((path) => join(folder.path, path));
+  renameSync(installed!, hidden!);
+  try {
+    expect(lines(program)).toEqual([
+      'SLUICE_MISSING_PACKAGE `threads` needs the package `piscina`: npm install piscina@^5.3.2',
+    ]);
+  } finally {
+    renameSync(hidden!, installed!);
+  }
 });
 
 test('CommonJS, and both formats in one process', () => {
@@ -56,7 +69,7 @@ test.each(['node16', 'bundler'])(
       '--outDir',
       output,
     );
-    expect(lines(`${output}/main.js`)).toEqual([...doubled, 'written a', 'capacity SLUICE_OPTION']);
+    expect(lines(`${output}/main.js`)).toEqual([...doubled, 'squared 4', 'written a', 'capacity SLUICE_OPTION']);
     if (resolution === 'node16') expect(lines(`${output}/required.cjs`)).toEqual(['1.0 function']);
   },
   30_000,

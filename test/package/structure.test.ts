@@ -16,6 +16,7 @@ const LAYERS: [layer: RegExp, allowed: RegExp][] = [
   [/^src\/flow\//, /^(src\/(core\/.*|errors\.ts|options\.ts)|rxjs)$/],
   [/^src\/index\.ts$/, /^src\/(flow\/.*|errors\.ts)$/],
   [/^src\/node\//, /^(src\/(core\/.*|flow\/.*|(index|errors|options)\.ts)|rxjs|node:\w+)$/],
+  [/^src\/threads\//, /^(src\/(flow\/.*|(index|errors|options)\.ts)|node:\w+)$/],
   [/^src\/testing\//, /^(src\/(flow\/.*|(index|errors|options)\.ts)|rxjs|rxjs\/testing|fast-check)$/],
 ];
 
@@ -33,8 +34,13 @@ const ELSEWHERE: Record<string, { file: string; test: string; page: string }> = 
   Stage: { file: 'src/flow/stage.ts', test: 'test/flow/stage.test.ts', page: 'docs/writing-your-own.md' },
   Sink: { file: 'src/flow/sinks/sink.ts', test: 'test/flow/sinks/sink.test.ts', page: 'docs/writing-your-own.md' },
 };
-/** Which of docs/operators, docs/sources and docs/sinks has the page of a Node stream. */
-const NODE_PAGES: Record<string, string> = { fromReadable: 'sources', toReadable: 'sinks', writeTo: 'sinks' };
+/** Which folder of docs/ has the page of what needs Node. */
+const NODE_PAGES: Record<string, string> = {
+  fromReadable: 'sources',
+  toReadable: 'sinks',
+  writeTo: 'sinks',
+  threads: 'workers',
+};
 
 describe('layers', () => {
   test('each file imports what its layer may', () => {
@@ -71,7 +77,7 @@ describe('layers', () => {
   });
 });
 
-describe.each(['src/index.ts', 'src/node/index.ts'])('%s', (entry) => {
+describe.each(['src/index.ts', 'src/node/index.ts', 'src/threads/index.ts'])('%s', (entry) => {
   test.each(exportsOf(entry))('$name has a file, a test and a page', ({ name, file }) => {
     const expected = ELSEWHERE[name] ?? placesOf(name, file);
     expect(file).toBe(expected.file);
@@ -85,7 +91,9 @@ describe('files', () => {
   });
 
   test('each test is where the file is that it tests: rateLimit.test.ts, or rateLimit.rates.test.ts', () => {
-    const tests = filesBelow('test', '.test.ts').filter((file) => /^test\/(core|flow|node|testing)\//.test(file));
+    const tests = filesBelow('test', '.test.ts').filter((file) =>
+      /^test\/(core|flow|node|testing|threads)\//.test(file),
+    );
     const source = (file: string): string => file.replace(/^test/, 'src').replace(/(\.\w+)?\.test\.ts$/, '.ts');
     expect(tests.filter((file) => !files.includes(source(file)))).toEqual([]);
   });

@@ -24,8 +24,8 @@ test('it has what is built and the texts that belong to it, nothing else', () =>
 
 test('it has no runtime dependency', () => {
   expect(manifest['dependencies'] ?? {}).toEqual({});
-  expect(manifest['peerDependencies']).toEqual({ rxjs: '^7.8.0', 'fast-check': '^4.0.0' });
-  expect(manifest['peerDependenciesMeta']).toEqual({ 'fast-check': { optional: true } });
+  expect(manifest['peerDependencies']).toEqual({ rxjs: '^7.8.0', 'fast-check': '^4.0.0', piscina: '^5.3.2' });
+  expect(manifest['peerDependenciesMeta']).toEqual({ 'fast-check': { optional: true }, piscina: { optional: true } });
 });
 
 test('publint finds nothing', async () => {
@@ -36,7 +36,7 @@ test('publint finds nothing', async () => {
 test('the types are right for each kind of resolution', async () => {
   const result = await checkPackage(createPackageFromTarballData(tarball));
   if (!result.types) throw new Error('the package has no types');
-  expect(Object.keys(result.entrypoints).sort()).toEqual(['.', './node', './package.json', './testing']);
+  expect(Object.keys(result.entrypoints).sort()).toEqual(['.', './node', './package.json', './testing', './threads']);
   // TypeScript's oldest resolution, `node10`, knows no `exports`: only the main entry can be found by it.
   const problems = result.problems.filter(
     (problem) =>

@@ -6,6 +6,7 @@ import {
   pool,
   pull,
   rateLimit,
+  scaleSignal,
   shed,
   shedByDelay,
   slidingWindow,
@@ -60,11 +61,11 @@ numbers.pipe(
   ),
 );
 // @ts-expect-error a worker returns something that can be waited for
-numbers.pipe(pool((value) => value, options));
+numbers.pipe(pool((value: number) => value, options));
 // @ts-expect-error `concurrency` is required
-numbers.pipe(pool(async (value) => value, {}));
+numbers.pipe(pool(async (value: number) => value, {}));
 // @ts-expect-error the orders are 'completion' and 'source'
-numbers.pipe(pool(async (value) => value, { concurrency: 1, order: 'arrival' }));
+numbers.pipe(pool(async (value: number) => value, { concurrency: 1, order: 'arrival' }));
 
 // pool takes what a worker source takes, and gives what that gives.
 declare const pages: WorkerSource<number, Uint8Array>;
@@ -93,6 +94,15 @@ workers({ create: () => 1, run: (one, value: number) => one + value });
 workers({ create: () => 1 });
 // @ts-expect-error a life is to be wrapped
 numbers.pipe(pool({ create: () => 1, run: async () => 1 }, options));
+
+// scaleSignal is a rule for `concurrency`, with numbers.
+const scale = scaleSignal({ concurrency: 8, max: 20 });
+expectTypeOf(numbers.pipe(pool(async (value) => value.toFixed(), { concurrency: scale }))).toEqualTypeOf<
+  Observable<string>
+>();
+expectTypeOf(scale.value$).toEqualTypeOf<Observable<number>>();
+// @ts-expect-error `max` is required
+scaleSignal({ concurrency: 8 });
 
 expectTypeOf(demandOf).returns.toEqualTypeOf<Demand>();
 

@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream';
 import { map, type Observable } from 'rxjs';
 import { boundedBuffer, OptionError, pool, pull, toAsyncIterable, type PoolOptions } from 'sluice';
 import { fromReadable, writeTo } from 'sluice/node';
+import { threads, type ThreadsOptions } from 'sluice/threads';
 
 const options: PoolOptions<number> = { concurrency: 2, order: 'source' };
 const doubled: Observable<string> = pull([1, 2, 3]).pipe(
@@ -10,6 +11,12 @@ const doubled: Observable<string> = pull([1, 2, 3]).pipe(
   boundedBuffer({ capacity: 2 }),
 );
 for await (const value of toAsyncIterable(doubled)) console.log(value.toString());
+
+const limits: ThreadsOptions<number> = { max: 2 };
+const squares: Observable<number> = pull([2]).pipe(
+  pool(threads<number, number>(new URL('../esm/square.js', import.meta.url), limits), options),
+);
+for await (const value of toAsyncIterable(squares)) console.log(`squared ${value.toFixed()}`);
 
 const written = new PassThrough();
 written.setEncoding('utf8').on('data', (text: string) => console.log(`written ${text}`));

@@ -1,7 +1,7 @@
 /** When, and how often, a pool tries a call again. */
-import { ReturnError } from '../../errors.js';
-import { BOOLEAN, checkOptions, FUNCTION, POSITIVE, required, shown, type Rule } from '../../options.js';
+import { BOOLEAN, checkOptions, FUNCTION, POSITIVE, required, type Rule } from '../../options.js';
 import type { Backoff } from '../control/backoff.js';
+import { BACKOFF, backoffDelay } from '../control/backoffDelay.js';
 import type { RetryBudget } from '../control/retryBudget.js';
 import type { CallDetails } from './poolCall.js';
 
@@ -22,10 +22,6 @@ export interface RetryOptions {
   keepOrder?: boolean | undefined;
 }
 
-const BACKOFF: Rule = [
-  'exponential(…), decorrelated(…), fixed(…) or a function',
-  (value: Backoff | null) => typeof value === 'function' || typeof value?.delay === 'function',
-];
 const BUDGET: Rule = ['a retryBudget(…)', (value: RetryBudget | null) => typeof value?.tryRetry === 'function'];
 
 /** The rule of `retry`, which checks the options in it. */
@@ -57,8 +53,5 @@ export function retryDelay(
   const { attempt } = call;
   if (call.gave || attempt >= attempts || when?.(error, attempt) === false) return undefined;
   if (budget !== undefined && !budget.tryRetry()) return undefined;
-  const delay: unknown =
-    typeof backoff === 'function' ? backoff(attempt, error) : backoff.delay(attempt, call.delay, Math.random);
-  if (typeof delay === 'number' && delay >= 0) return delay;
-  throw new ReturnError(stage, delay, `\`backoff\` returned ${shown(delay)}, expected a number of at least 0`);
+  return backoffDelay(stage, backoff, attempt, call.delay, error);
 }

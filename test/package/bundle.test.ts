@@ -4,16 +4,16 @@ import { build, type BuildOptions } from 'esbuild';
 import { afterAll, describe, expect, test } from 'vitest';
 import { read, root } from './project.js';
 
-/** Ceilings in bytes: the budget where there is one, otherwise about 10 % above what was measured. */
+/** Ceilings in bytes: a few per cent above what was measured, so that nothing grows unseen. */
 const CEILINGS: Record<string, number> = {
   boundedBuffer: 3_500,
   pool: 8_300,
-  rateLimit: 5_300,
+  rateLimit: 5_600,
   shed: 3_600,
   shedByDelay: 3_000,
-  tokenBucket: 2_600,
-  slidingWindow: 2_750,
-  boundedQueue: 2_130,
+  tokenBucket: 2_750,
+  slidingWindow: 2_800,
+  boundedQueue: 2_200,
   pull: 2_400,
   demandOf: 280,
   Stage: 1_360,
@@ -32,21 +32,21 @@ const CEILINGS: Record<string, number> = {
   ThrottledError: 450,
   MissingPackageError: 400,
   ThreadError: 380,
-  workers: 5_050,
-  scaleSignal: 3_050,
-  exponential: 1_500,
-  decorrelated: 1_400,
-  fixed: 1_300,
-  retryBudget: 1_800,
-  throttleCalls: 2_200,
-  elastic: 2_600,
-  adaptive: 3_200,
+  workers: 4_750,
+  scaleSignal: 2_950,
+  exponential: 1_100,
+  decorrelated: 1_000,
+  fixed: 620,
+  retryBudget: 1_380,
+  throttleCalls: 1_780,
+  elastic: 2_350,
+  adaptive: 3_000,
 };
 /** Where these are to get, and are not yet. */
 const TARGETS: Record<string, number> = { boundedBuffer: 2_000, pool: 4_000, rateLimit: 3_000, shed: 3_000 };
 /** The budget of sources, buffers, pool and sinks together, in bytes, and of `import * as sluice from 'sluice'`. */
 const CORE = 11_200;
-const WHOLE = 18_600;
+const WHOLE = 21_300;
 /** What is not of that core. */
 const CONTROL = [
   'rateLimit',

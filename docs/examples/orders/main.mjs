@@ -1,12 +1,9 @@
-// Orders for three times what the e-mail service can take, with sluice and with mergeMap; then a large file, streamed.
+// Orders for three times what the e-mail service can take, with sluice and with mergeMap; customers of four classes; then a large file, streamed.
 // @ts-check
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import autocannon from 'autocannon';
+import { end, message, postOrders, start } from './processes.mjs';
 import { count, Live, table } from './table.mjs';
+import { balanced, tripled } from './triple.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -20,57 +17,10 @@ const megabytes = options.quick ? 20 : Number(options.mb);
 
 /** What the e-mail service can take is 8 / 20 ms = 400 a second. */
 const ORDERS_PER_SECOND = 3 * 400;
-const LOADS = 10;
 const HEAP_LIMIT_MB = 100;
 
-/** @type {Set<import('node:child_process').ChildProcess>} */
-const children = new Set();
-process.on('SIGINT', () => {
-  for (const child of children) child.kill();
-  process.exit(130);
-});
-
-/** @param {string} file @param {(string | number)[]} args */
-function start(file, ...args) {
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args.map(String));
-  children.add(child);
-  child.on('exit', () => children.delete(child));
-  return child;
-}
-
-/** @param {import('node:child_process').ChildProcess} child @param {string} key @returns {Promise<any>} the next message that has `key` */
-async function message(child, key) {
-  for (;;) {
-    const [received] = await Promise.race([
-      once(child, 'message'),
-      once(child, 'exit').then(([code]) => Promise.reject(new Error(`a process ended with ${code}`))),
-    ]);
-    if (key in received) return received[key];
-  }
-}
-
 let id = 0;
-
-/** Sends its part of the orders. autocannon sends what it may in a second at once: several of them, in turn, make it even. @param {number} port @param {number} delay */
-async function load(port, delay) {
-  await setTimeout(delay);
-  await autocannon({
-    url: `http://127.0.0.1:${port}`,
-    connections: 5,
-    overallRate: ORDERS_PER_SECOND / LOADS,
-    duration: seconds,
-    requests: [
-      {
-        method: 'POST',
-        path: '/orders',
-        setupRequest: (request) => {
-          const order = { id: id++, item: 'book', ...(id % 50 > 0 && { email: `reader${id}@example.org` }) };
-          return { ...request, body: JSON.stringify(order) };
-        },
-      },
-    ],
-  });
-}
+const order = () => ({ id: id++, item: 'book', ...(id % 50 > 0 && { email: `reader${id}@example.org` }) });
 
 /** Runs the service under load and returns its final report. @param {'sluice' | 'mergeMap'} kind */
 async function underLoad(kind) {
@@ -83,15 +33,13 @@ async function underLoad(kind) {
   );
   service.on('message', (/** @type {any} */ { report }) => report && live.show(report));
 
-  await Promise.all(Array.from({ length: LOADS }, (_, i) => load(port, (i * 1_000) / LOADS)));
+  await postOrders({ port, rate: ORDERS_PER_SECOND, seconds, connections: 50, order });
   service.send('finish');
   const final = await message(service, 'final');
   live.end();
   mailServer.send('count');
   const sentByMailServer = await message(mailServer, 'sent');
-  service.disconnect();
-  mailServer.disconnect();
-  await Promise.all([service, mailServer].map((child) => child.exitCode ?? once(child, 'exit')));
+  await end(service, mailServer);
   return { ...final, sentByMailServer };
 }
 
@@ -129,6 +77,8 @@ console.log(
   ])}`,
 );
 
+const classes = await tripled(seconds);
+
 const file = start('ndjson.mjs', megabytes);
 const streamed = await message(file, 'streamed');
 console.log(
@@ -144,13 +94,9 @@ const checks = [
   ],
   ['sluice: every stage’s in = out + dropped + held, and nothing is held', sluice.ledgers.every(balanced)],
   ['sluice: the e-mail service counted what was sent', sluice.sentByMailServer === sluice.sent],
+  ...classes,
   ['NDJSON: every row was summed up', streamed.right],
   [`NDJSON: the heap stayed under ${HEAP_LIMIT_MB} MB`, streamed.heap < HEAP_LIMIT_MB],
 ];
 console.log(`\n${checks.map(([what, holds]) => `${holds ? '✓' : '✗'} ${what}`).join('\n')}`);
 process.exitCode = checks.every(([, holds]) => holds) ? 0 : 1;
-
-/** @param {import('sluice').Ledger} ledger */
-function balanced(ledger) {
-  return ledger.in === ledger.out + ledger.dropped && ledger.held === 0;
-}

@@ -56,3 +56,58 @@ export class Live {
     if (process.stdout.isTTY) console.log();
   }
 }
+
+/** The figures of each class and of the pools: a table redrawn in place on a terminal, one line a second elsewhere. */
+export class ClassTable {
+  #at = 0;
+  /** Lines on the terminal that are to be drawn over. */
+  #lines = 0;
+  /** @type {any} */
+  #before;
+
+  /** @param {string[]} classes */
+  constructor(classes) {
+    this.classes = classes;
+  }
+
+  /** @param {any} report */
+  show(report) {
+    const now = Date.now();
+    if (now - this.#at < 900) return;
+    const before = this.#before;
+    const seconds = (now - this.#at) / 1000;
+    this.#at = now;
+    this.#before = report;
+    if (!before) return;
+    const rate = (/** @type {string} */ name, /** @type {string} */ key) =>
+      count((report.classes[name][key] - before.classes[name][key]) / seconds);
+    const dropped = (/** @type {string} */ name, /** @type {string} */ reason) =>
+      count(report.classes[name].shed[reason] ?? 0);
+    const held = (/** @type {string} */ stage) =>
+      count(report.ledgers.find((/** @type {any} */ ledger) => ledger.stage === stage)?.held ?? 0);
+    const pools = `admission ${held('admission')} waiting   invoices ${held('invoices')}   mail ${report.mailing} of ${report.mailPool}   sms ${held('sms')}`;
+    if (!process.stdout.isTTY) {
+      const cells = this.classes.map((name) => `${name} ${rate(name, 'received')}/${rate(name, 'done')}`);
+      return console.log(`${cells.join('  ')}   ${pools}`);
+    }
+    const rows = this.classes.map((name) => [
+      name,
+      ...['received', 'done'].map((key) => rate(name, key)),
+      ...['evicted', 'overflow', 'expired'].map((reason) => dropped(name, reason)),
+    ]);
+    const text = `${table([['', 'in/s', 'done/s', 'evicted', 'no room', 'too old'], ...rows])}\n${pools}`;
+    if (this.#lines > 0) process.stdout.write(`\x1b[${this.#lines}A\x1b[J`);
+    console.log(text);
+    this.#lines = text.split('\n').length;
+  }
+
+  /** Says something between the figures. @param {string} text */
+  note(text) {
+    console.log(text);
+    this.#lines = 0;
+  }
+
+  end() {
+    this.#lines = 0;
+  }
+}

@@ -52,8 +52,8 @@ export interface ScaleSignalOptions {
  * const scale = scaleSignal({ concurrency: 8, max: 20 });
  * pull(['a', 'b'])
  *   .pipe(pool(async (id) => id, { concurrency: scale }))
- *   .subscribe({ complete: () => console.log(scale.value, scale.load) });
- * // => 1 0.125
+ *   .subscribe({ complete: () => console.log(scale.value) });
+ * // => 1
  * ```
  *
  * @returns the rule for the pool's `concurrency`, with the numbers; pools that run at the same time are worth the highest of their numbers

@@ -406,12 +406,11 @@ describe('boundedBuffer', () => {
 
   test('a value whose deadline unsubscribes is not emitted', () => {
     const stages: MonitoredStage[] = [];
-    const source = new ManualSource<number>();
-    const deadline = (): number => (consumer.unsubscribe(), Infinity);
+    const source = new Subject<number>();
+    const deadline = (): number => (subscription.unsubscribe(), Infinity);
     const monitor = { add: (stage: MonitoredStage) => void stages.push(stage) };
-    const consumer = new ManualConsumer(source.pipe(boundedBuffer({ capacity: 1, deadline, monitor })));
-    consumer.request(1);
-    source.send(1);
+    const subscription = source.pipe(boundedBuffer({ capacity: 1, deadline, monitor })).subscribe();
+    source.next(1);
     expect(stages[0]!.ledger).toMatchObject({ in: 1, out: 0, reasons: { cancelled: 1 }, held: 0 });
   });
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { config, Subject, type SchedulerLike } from 'rxjs';
+import { config, Subject, type SchedulerLike, type Subscription } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, test } from 'vitest';
 import { shed, type ShedOptions } from '../../../src/flow/operators/shed.js';
@@ -465,10 +465,17 @@ describe('shed: what users pass in', () => {
 
   test('a value whose priority or deadline unsubscribes is not emitted', () => {
     for (const name of ['priority', 'deadline'] as const) {
-      const { consumer, send, got, ledger } = setUp({ [name]: () => (consumer.unsubscribe(), 1) });
-      consumer.request(1);
-      send('a1');
-      expect([got(), ledger()]).toEqual([[], { arrived: 1, out: 0, dropped: 1, held: 0 }]);
+      const stages: MonitoredStage[] = [];
+      const source = new Subject<Job>();
+      const operator = shed<Job>({
+        capacity: 1,
+        priority: ({ p }) => p,
+        [name]: (): number => (subscription.unsubscribe(), 1e15),
+        monitor: { add: (stage) => void stages.push(stage) },
+      });
+      const subscription: Subscription = source.pipe(operator).subscribe();
+      source.next(job('a1'));
+      expect(stages[0]!.ledger).toMatchObject({ in: 1, out: 0, reasons: { cancelled: 1 }, held: 0 });
     }
   });
 

@@ -60,6 +60,8 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
   private again = false;
   private end: { readonly error: unknown } | 'complete' | undefined;
   private gone = false;
+  /** Arrivals that go on: one inside another where a callback sends a value. */
+  private arriving = 0;
 
   /**
    * @param out what the function given to `new Observable` was called with
@@ -231,13 +233,17 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
   }
 
   protected override _next(value: In): void {
+    const outer = this.arriving;
+    const unplaced = outer === 0 ? 0 : this.ledger.held - this.held;
+    this.arriving = outer + 1;
     this.arrived++;
     try {
       this.accept(value);
     } catch (error) {
       this.fail(error);
     }
-    if (this.gone) this.dropArrived(value);
+    this.arriving = outer;
+    if (this.gone) this.dropArrived(value, unplaced);
     else this.noteRoom();
   }
 
@@ -272,9 +278,9 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
     if (this.arrived > 0) guarded(() => this.clear()); // a subclass may not be made yet, when `out` was closed already
   }
 
-  /** The stream ended while `value` arrived: a callback threw, or unsubscribed. */
-  private dropArrived(value: In): void {
+  /** The stream ended while `value` arrived, perhaps inside a callback for others that are not placed yet: one threw, or unsubscribed. */
+  private dropArrived(value: In, unplaced: number): void {
     if (this.held > 0) guarded(() => this.clear());
-    if (this.ledger.held > 0) this.drop(value, 'cancelled');
+    if (this.ledger.held > unplaced) this.drop(value, 'cancelled');
   }
 }

@@ -2,8 +2,9 @@
 import { Observable, type ObservableInput, type Subscriber, type Unsubscribable } from 'rxjs';
 import { RingBuffer } from '../../core/ringBuffer.js';
 import { ReturnError, WorkerTimeoutError } from '../../errors.js';
-import { NOT_NEGATIVE, shown } from '../../options.js';
+import { NOT_NEGATIVE } from '../../options.js';
 import type { ConcurrencyWatcher, PoolFigures, ScaledPool } from '../concurrency.js';
+import { deadlineOf } from '../deadline.js';
 import { Listeners } from '../demand.js';
 import { follow } from '../follow.js';
 import { Stage } from '../stage.js';
@@ -128,10 +129,7 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   }
 
   protected detailsOf(value: T): CallDetails {
-    const { deadline } = this.settings;
-    const at: unknown = deadline === undefined ? Infinity : deadline(value);
-    if (typeof at === 'number' && !Number.isNaN(at)) return new CallDetails(this.scheduler, at);
-    throw new ReturnError(this.name, at, `\`deadline\` returned ${shown(at)}, expected a time in milliseconds`);
+    return new CallDetails(this.scheduler, deadlineOf(this.name, value, this.settings.deadline));
   }
 
   protected start(call: Call<T, R>): void {

@@ -61,11 +61,12 @@ export interface RateLimitOptions<T> extends StageOptions {
  * const start = Date.now();
  * pull(['a', 'b', 'c', 'd'])
  *   .pipe(rateLimit({ rate: 20, burst: 2 }))
- *   .subscribe((value) => console.log(value, Math.floor((Date.now() - start) / 50)));
- * // => a 0
- * // => b 0
- * // => c 1
- * // => d 2
+ *   .subscribe({ next: (value) => console.log(value), complete: () => console.log(Date.now() - start >= 99) });
+ * // => a
+ * // => b
+ * // => c
+ * // => d
+ * // => true
  * ```
  *
  * @returns an operator; what `rate` makes is each subscription's own, a `limiter` is shared

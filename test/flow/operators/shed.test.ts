@@ -479,6 +479,26 @@ describe('shed: what users pass in', () => {
     }
   });
 
+  test('each value is reported once when the stream is unsubscribed inside an arrival inside another', () => {
+    const source = new ManualSource<Job>();
+    const gone: string[] = [];
+    const operator = shed<Job>({
+      capacity: 1,
+      priority: ({ id, p }) => {
+        if (id === 'a1') source.send(job('b2'));
+        return p;
+      },
+      onDrop: ({ value, reason }) => {
+        gone.push(`${(value as Job).id} ${reason}`);
+        if (reason === 'evicted') consumer.unsubscribe();
+      },
+    });
+    const consumer = new ManualConsumer(source.pipe(operator));
+    source.send(job('x0'));
+    source.send(job('a1'));
+    expect(gone.sort()).toEqual(['a1 cancelled', 'b2 cancelled', 'x0 evicted']);
+  });
+
   test('priority, deadline or onDrop that unsubscribes leaves nothing behind', () => {
     for (const name of ['priority', 'deadline', 'onDrop'] as const) {
       const stages: MonitoredStage[] = [];

@@ -11,6 +11,7 @@ import {
   shedByDelay,
   type ShedByDelayOptions,
   type ShedOptions,
+  workers as workersWithALife,
 } from '../src/index.js';
 import { operatorLaws, type LawSubject } from '../src/testing/index.js';
 
@@ -121,6 +122,17 @@ const subjects: LawSubject[] = [
     window: 6,
   }),
   workers('timeout', { concurrency: 2, timeout: 1_000_000 }),
+  {
+    ...workers('workers with a life', { concurrency: 3 }),
+    create: ({ scheduler, monitor, onDrop, work }) => {
+      let made = 0;
+      const life = workersWithALife({
+        create: () => ++made,
+        run: (_worker, value: number) => work(value),
+      });
+      return pool(life, { concurrency: 3, scheduler, monitor, onDrop });
+    },
+  },
 ];
 
 describe.each(subjects)('$name', (subject) => {

@@ -8,6 +8,7 @@ import { sourceOf, type WorkerSession } from '../operators/poolWorkers.js';
 import { Timer } from '../timer.js';
 import { reportUnhandled } from '../unhandled.js';
 import { Coming } from './coming.js';
+import { single } from './single.js';
 import type { LifeSettings } from './workerLife.js';
 
 /** A call that waits for a worker. */
@@ -99,7 +100,7 @@ export class Lives<W, T, R> implements WorkerSession<T, R> {
         end(true);
         this.serve();
       };
-      const source = sourceOf<R>('workers', result);
+      const source = result instanceof Promise ? single<R>(result as Promise<R>) : sourceOf<R>('workers', result);
       source.pipe(tap({ complete, error: () => end(true) })).subscribe(subscriber);
     } catch (error) {
       end(true);

@@ -174,6 +174,33 @@ describe('a life', () => {
     consumer.unsubscribe();
   });
 
+  test('results of promises wait for room, however small the window is', async () => {
+    const life = workers({ create: () => 1, run: async (_worker, value: number) => value * 2 });
+    const consumer = new ManualConsumer(pull([1, 2, 3, 4, 5, 6]).pipe(pool(life, { concurrency: 4, window: 1 })));
+    for (let i = 1; i <= 6; i++) {
+      await settle();
+      expect(consumer.values).toHaveLength(i - 1);
+      consumer.request(1);
+      await settle();
+      expect(consumer.values).toHaveLength(i);
+    }
+    expect(consumer.values).toEqual([2, 4, 6, 8, 10, 12]);
+    expect(consumer.end).toBe('complete');
+  });
+
+  test('a consumer that leaves while a result waits for it', async () => {
+    const destroyed: number[] = [];
+    const life = workers({
+      create: () => 1,
+      run: async (_worker, value: number) => value,
+      destroy: (worker) => destroyed.push(worker),
+    });
+    const consumer = new ManualConsumer(pull([1]).pipe(pool(life, { concurrency: 1 })));
+    await settle();
+    consumer.unsubscribe();
+    expect(destroyed).toEqual([1]);
+  });
+
   test('the stack stays flat through many synchronous calls', () => {
     let count = 0;
     let made = 0;

@@ -7,10 +7,8 @@ export function single<R>(promise: PromiseLike<R>): Observable<R> {
     const demand = demandOf(subscriber);
     promise.then(
       (result) => {
-        let given = false;
         const give = (): void => {
-          if (given || subscriber.closed || demand.requested <= 0) return;
-          given = true; // to take it may be to ask for more
+          if (subscriber.closed || demand.requested <= 0) return;
           subscriber.next(result);
           subscriber.complete();
         };

@@ -5,6 +5,7 @@ import {
   ReturnError,
   scaleSignal,
   type PoolOptions,
+  type ScaledPool,
   type ScaleSignal,
   type ScaleSignalOptions,
 } from '../../../src/index.js';
@@ -137,6 +138,39 @@ describe('scaleSignal', () => {
       ended.push(run.scale.load);
     }
     expect([ended[0], ended.at(-1)]).toEqual([load, 0.25]);
+  });
+
+  test('a stream that is subscribed again and again takes no more memory', () => {
+    const scale = scaleSignal({ concurrency: 4, max: 10 });
+    let looks = 0;
+    const figures = { now: 0, arrived: 0, waiting: 0, running: 0, held: 0, concurrency: 4 };
+    for (let i = 0; i < 100; i++) {
+      scale.attach({
+        name: 'ended',
+        closed: true,
+        figures: () => {
+          looks++;
+          return figures;
+        },
+        now: () => 0,
+        resize: () => undefined,
+        lookIn: () => undefined,
+      } as ScaledPool);
+    }
+    looks = 0;
+    expect(scale.load).toBe(0.25);
+    expect(looks).toBe(1);
+  });
+
+  test('what waits when the source has ended still counts', () => {
+    const run = new Run({ drainWithin: 1_000, stabilise: 1, smoothing: 100, max: 100 });
+    run.send(2_000, 2); // 1,000, of which 40 are done in a second
+    run.source.complete();
+    run.time.advanceBy(4_500);
+    expect(run.scale.load).toBeGreaterThan(10); // some 700 wait, which are 70 at once for a second
+    run.time.advanceBy(10);
+    expect(run.scale.load).toBeGreaterThan(10);
+    run.subscription.unsubscribe();
   });
 
   test('pools at the same time are worth the highest of their numbers', () => {

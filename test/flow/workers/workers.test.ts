@@ -188,6 +188,18 @@ describe('a life', () => {
     expect(consumer.end).toBe('complete');
   });
 
+  test('a result is given once, to a consumer that asks for more in its callback', async () => {
+    const life = workers({ create: () => 1, run: async (_worker, value: number) => value });
+    const consumer: ManualConsumer<number> = new ManualConsumer(
+      pull([1, 2, 3, 4]).pipe(pool(life, { concurrency: 4, window: 1 })),
+      () => consumer.request(2),
+    );
+    await settle();
+    consumer.request(1);
+    await settle();
+    expect(consumer.values).toEqual([1, 2, 3, 4]);
+  });
+
   test('a consumer that leaves while a result waits for it', async () => {
     const destroyed: number[] = [];
     const life = workers({

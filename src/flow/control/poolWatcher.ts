@@ -31,6 +31,7 @@ export class PoolWatcher implements ConcurrencyWatcher {
   private stride = 1;
   private measuredAt = 0;
   private concurrency = 0;
+  private readonly judges: boolean;
   private readonly clock: SteadyClock;
   /** What the pool's clock said last. */
   private read: number;
@@ -43,6 +44,7 @@ export class PoolWatcher implements ConcurrencyWatcher {
     private readonly pool: ScaledPool,
     private readonly control: ConcurrencyControl,
   ) {
+    this.judges = control.judgesResults === true;
     this.read = pool.now();
     this.clock = new SteadyClock(this.read);
     this.adopt();
@@ -73,11 +75,20 @@ export class PoolWatcher implements ConcurrencyWatcher {
   }
 
   ended(slot: MeasuredSlot, result?: unknown): void {
+    if (slot.startedAt >= 0 || this.judges) this.measure(slot, result);
+  }
+
+  /** The time of a call that failed says nothing about what a call takes. */
+  failed(slot: MeasuredSlot, outcome: unknown): void {
+    slot.startedAt = -1;
+    if (this.control.isOverload?.(outcome)) this.overloaded();
+  }
+
+  private measure(slot: MeasuredSlot, result: unknown): void {
     const { control, pool } = this;
     const { startedAt } = slot;
     slot.startedAt = -1; // before `isOverload`, which may throw
-    if (result !== undefined && control.judgesResults === true && control.isOverload?.(result))
-      return this.overloaded();
+    if (this.judges && result !== undefined && control.isOverload?.(result)) return this.overloaded();
     if (startedAt < 0) return;
     const figures = pool.figures();
     const now = this.steady(figures.now);
@@ -85,15 +96,9 @@ export class PoolWatcher implements ConcurrencyWatcher {
     control.sample?.(now - startedAt, startedAt, now, figures.running);
     const gap = now - this.measuredAt;
     this.measuredAt = now;
-    if (gap < 0.25) this.stride = Math.min(64, this.stride * 2);
-    else if (gap > 2) this.stride = Math.max(1, this.stride >> 1);
+    if (gap < 0.25) this.stride = Math.min(MOST, this.stride * 2);
+    else if (gap > 2) this.stride = Math.max(1, Math.floor((this.stride * 2) / gap));
     this.adopt();
-  }
-
-  /** The time of a call that failed says nothing about what a call takes. */
-  failed(slot: MeasuredSlot, outcome: unknown): void {
-    slot.startedAt = -1;
-    if (this.control.isOverload?.(outcome)) this.overloaded();
   }
 
   private overloaded(): void {
@@ -121,5 +126,7 @@ export class PoolWatcher implements ConcurrencyWatcher {
   }
 }
 
+/** Of so many calls one is measured at least. */
+const MOST = 256;
 /** A look is never so many intervals late: the clock was set forward, or the machine slept. */
 const LATE = 10;

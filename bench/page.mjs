@@ -1,39 +1,11 @@
 // docs/benchmarks.md and its charts, from the results.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import * as vega from 'vega';
-import { compile } from 'vega-lite';
+import { writeFileSync } from 'node:fs';
+import { chart, GREY, table, verdict } from './chart.mjs';
 
 const docs = new URL('../docs/', import.meta.url);
-const GREY = '#8b949e'; // readable on white and on black
-
-/** @param {string} name @param {any} spec */
-async function chart(name, spec) {
-  const config = {
-    background: 'transparent',
-    axis: {
-      labelColor: GREY,
-      titleColor: GREY,
-      gridColor: GREY,
-      gridOpacity: 0.25,
-      domainColor: GREY,
-      tickColor: GREY,
-    },
-    title: { color: GREY },
-    view: { stroke: null },
-  };
-  const { spec: compiled } = compile({ $schema: 'https://vega.github.io/schema/vega-lite/v5.json', config, ...spec });
-  const svg = await new vega.View(vega.parse(compiled), { renderer: 'none' }).toSVG();
-  mkdirSync(new URL('assets/bench/', docs), { recursive: true });
-  writeFileSync(new URL(`assets/bench/${name}.svg`, docs), svg);
-}
 
 const ns = (/** @type {number} */ value) => `${Math.round(value).toLocaleString('en')} ns`;
 const times = (/** @type {number} */ ratio) => `${ratio.toFixed(2)}×`;
-const verdict = (/** @type {boolean} */ met) => (met ? 'met' : '**missed**');
-
-/** @param {string[]} head @param {string[][]} rows */
-const table = (head, rows) =>
-  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
 /** @param {any} r */
 export async function page(r) {
@@ -102,7 +74,7 @@ export async function page(r) {
   ];
 
   const rows = Object.entries(c).map(([name, value]) => ({ name, ns: /** @type {number} */ (value) }));
-  await chart('concurrent', {
+  await chart('bench/concurrent', {
     title: `Nanoseconds a value, an async function 16 at once, ${r.values.toLocaleString('en')} values (log scale)`,
     width: 520,
     data: { values: rows },
@@ -124,7 +96,7 @@ export async function page(r) {
       },
     ],
   });
-  await chart('scaling', {
+  await chart('bench/scaling', {
     title: 'Cost of a value, by how many there are',
     width: 420,
     height: 220,
@@ -142,7 +114,7 @@ export async function page(r) {
     },
   });
 
-  await chart('memory', {
+  await chart('bench/memory', {
     title: 'Heap while work is slower than its source: 50,000 records of 1 kB, 16 at once',
     width: 520,
     height: 240,

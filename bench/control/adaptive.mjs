@@ -179,10 +179,10 @@ function steady(seed, options) {
   };
 }
 
-/** K 20 → 10 → 40. @param {number} seed @param {number} [latencyTarget] */
-function step(seed, latencyTarget) {
+/** K 20 → 10 → 40. @param {number} seed @param {{ latencyTarget?: number, concurrency?: import('./controls.mjs').Rule }} rule */
+function step(seed, rule) {
   const { limits, times } = trace(seed, {
-    latencyTarget,
+    ...rule,
     end: 3 * MINUTE,
     during: (sim, server) => {
       sim.after(MINUTE, () => (server.places = 10));
@@ -258,7 +258,7 @@ export function adaptiveBars(seeds, options = {}) {
   const { latencyTarget, long = LONG, places = [10, 20, 40], loads = [1.2, 3, 10], settles = 5_000 } = options;
   const cases = places.flatMap((k) => loads.map((load) => ({ places: k, load, latencyTarget })));
   const steadies = seeds.flatMap((seed) => cases.map((it) => steady(seed, it)));
-  const steps = seeds.map((seed) => step(seed, latencyTarget));
+  const steps = seeds.map((seed) => step(seed, { latencyTarget }));
   const easies = seeds.map((seed) => easy(seed, latencyTarget));
   const stalls = seeds.map((seed) => stall(seed, latencyTarget));
   const bars = [
@@ -280,7 +280,7 @@ export function adaptiveBars(seeds, options = {}) {
     { bar: 'C7 limit within 10 s after, over K', least: 0.8, figure: least(stalls, (r) => r.after) / 20 },
     { bar: 'C8 calls begun above the limit', limit: 0, figure: worst(steadies, (r) => r.over) },
   ];
-  return { steps, bars: latencyTarget === undefined ? [...bars, ...ownBars(seeds)] : bars };
+  return { bars: latencyTarget === undefined ? [...bars, ...ownBars(seeds)] : bars };
 }
 
 /** What only the rule without a latency has to show. @param {number[]} seeds */
@@ -297,4 +297,31 @@ function ownBars(seeds) {
     },
     { bar: '… their median time, ms', limit: 2.5, figure: worst(shorts, (r) => r.time) },
   ];
+}
+
+/** The limits of three rules while K changes. @param {number} seed @returns {import('./bars.mjs').Figure} */
+export function adaptiveFigure(seed) {
+  const rules = {
+    adaptive: {},
+    'adaptive, latencyTarget: 75': { latencyTarget: 1.5 * BASE },
+    Gradient2: { concurrency: gradient2({ min: 20, max: 200 }) },
+  };
+  const traces = Object.entries(rules).map(([name, rule]) => ({ name, ...step(seed, rule) }));
+  const places = [0, 60, 60, 120, 120, 180].map((x, i) => ({ name: 'K', x, y: [20, 20, 10, 10, 40, 40][i] }));
+  const spans = Array.from({ length: 180 }, (_, i) => 1_000 * i);
+  const limits = traces.flatMap(({ name, limits }) =>
+    limits.filter((_, i) => i % 5 === 0).map(({ at, n }) => ({ name, x: at / 1_000, y: n })),
+  );
+  const times = traces.flatMap(({ name, times }) =>
+    spans.map((at) => ({ name, x: at / 1_000, y: median(between(times, at, at + 1_000)) })),
+  );
+  return {
+    name: 'adaptive',
+    title: 'A server of K places, which becomes half as large after 60 s and four times as large after 120 s',
+    x: 'seconds',
+    panels: [
+      { y: 'limit', values: [...limits, ...places] },
+      { y: 'median time of calls, ms', values: times },
+    ],
+  };
 }

@@ -9,6 +9,13 @@ export const atLeast = (bar, figure, least, unit = '') => ({ bar, figure, least,
 /** @param {string} bar @param {number} figure @param {number} limit @param {string} unit @returns {Bar} */
 export const atMost = (bar, figure, limit, unit = '') => ({ bar, figure, limit, unit });
 
+/**
+ * Lines in panels one above the other, with one x axis: what a model gives for a chart.
+ * @typedef {{ name: string, x: number, y: number | undefined }} Point `name` is the line it is on
+ * @typedef {{ y: string, log?: boolean, values: Point[] }} Panel
+ * @typedef {{ name: string, title: string, x: string, panels: Panel[] }} Figure
+ */
+
 /** @param {Bar} bar */
 export function met({ figure, limit = Infinity, least = -Infinity }) {
   return figure <= limit && figure >= least;

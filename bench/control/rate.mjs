@@ -43,7 +43,7 @@ class Scheduler {
  * How far what was taken went above rate × time + burst in the worst of all windows: a leaky bucket of its own, into which all goes that was
  * taken, holds in each moment what the worst window that ends there has above the rate.
  */
-class Envelope {
+export class Envelope {
   level = 0;
   at = 0;
   above = -Infinity;

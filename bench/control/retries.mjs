@@ -130,6 +130,25 @@ function jitter(seed) {
   return { outside, ratio: mean(ratios) };
 }
 
+/** @typedef {ReturnType<typeof measure>} Measured */
+
+/** @param {Measured | undefined} ours @param {Measured | undefined} wild @param {number} end @returns {import('./bars.mjs').Figure} */
+function figure(ours, wild, end) {
+  const line = (/** @type {string} */ name, /** @type {Measured | undefined} */ measured) =>
+    Array.from({ length: end / SECOND }, (_, i) => ({
+      name,
+      x: i,
+      y: 100 * goodput(/** @type {Measured} */ (measured).requests, i * SECOND, (i + 1) * SECOND),
+    }));
+  const values = [...line('with a budget of 10 %', ours), ...line('without', wild)];
+  return {
+    name: 'retries',
+    title: 'A server that can do 500 a second, from 20 s to 30 s only 150; 400 come, with 3 retries each',
+    x: 'seconds',
+    panels: [{ y: '% of the requests answered', values }],
+  };
+}
+
 /** @param {number[]} seeds @param {Partial<Size>} [size] */
 export function retryBars(seeds, { end = 70 * SECOND, scale = 1 } = {}) {
   const size = { end, scale };
@@ -139,8 +158,7 @@ export function retryBars(seeds, { end = 70 * SECOND, scale = 1 } = {}) {
   const wild = seeds.map((seed) => measure(seed, size, () => undefined));
   const jitters = seeds.map(jitter);
   return {
-    rows,
-    wild,
+    figures: () => [figure(rows[0], wild[0], end)],
     bars: [
       { bar: 'X1 attempts over requests in the outage', limit: 1.15, figure: worst(rows, (r) => r.load) },
       { bar: 'X1 answered of the requests from 20 s after it', least: 0.95, figure: least(rows, (r) => r.back) },

@@ -12,14 +12,16 @@ afterAll(() => folder.remove());
 
 const manifest = JSON.parse(read('package.json')) as Record<string, object | undefined>;
 
-test('it has what is built and the texts that belong to it, nothing else', () => {
+test('it has what is built, the texts that belong to it and the docs, nothing else', () => {
   const files = createPackageFromTarballData(tarball).listFiles();
-  const [texts, built] = [
-    /\/(README|CHANGELOG)\.md$|\/(LICENSE|package\.json)$/,
-    /\/dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)$/,
+  const [texts, built, docs] = [
+    /sluice\/((README|CHANGELOG)\.md|LICENSE|package\.json)$/,
+    /sluice\/dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)$/,
+    /sluice\/docs\/.*\.(md|svg|mjs)$/,
   ];
-  expect(files.filter((file) => !texts.test(file) && !built.test(file))).toEqual([]);
+  expect(files.filter((file) => ![texts, built, docs].some((kind) => kind.test(file)))).toEqual([]);
   expect(files.filter((file) => texts.test(file))).toHaveLength(4);
+  expect(files.filter((file) => docs.test(file)).length).toBeGreaterThan(20); // the README refers to them
 });
 
 test('it has no runtime dependency', () => {

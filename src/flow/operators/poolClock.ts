@@ -81,6 +81,7 @@ export class PoolClock<T, R> {
 
   /** Turns the timer off; returns the calls that waited for it. */
   stop(): Call<T, R>[] {
+    this.nextTimeout = this.nextLook = Infinity;
     this.timer.set(Infinity);
     return this.delayed.drain();
   }

@@ -5,7 +5,7 @@ import { compile } from 'vega-lite';
 
 const assets = new URL('../docs/assets/', import.meta.url);
 export const GREY = '#8b949e'; // readable on white and on black
-export const COLOURS = ['#2f81f7', '#d29922', '#db6d28', '#a371f7', '#3fb950', '#f85149'];
+export const COLOURS = ['#2f81f7', '#d29922', '#db6d28', '#a371f7', '#3fb950', '#f85149', '#39c5cf'];
 
 /** @param {string} name a path in docs/assets @param {any} spec */
 export async function chart(name, spec) {

@@ -13,7 +13,7 @@ export const atMost = (bar, figure, limit, unit = '') => ({ bar, figure, limit, 
  * Lines in panels one above the other, with one x axis: what a model gives for a chart.
  * @typedef {{ name: string, x: number, y: number | undefined }} Point `name` is the line it is on
  * @typedef {{ y: string, log?: boolean, values: Point[] }} Panel
- * @typedef {{ name: string, title: string, x: string, panels: Panel[] }} Figure
+ * @typedef {{ name: string, title: string, x: string, logX?: boolean, ticks?: number, panels: Panel[] }} Figure
  */
 
 /** @param {Bar} bar */
@@ -37,6 +37,7 @@ export const rows = (bars) =>
 /** @param {number} value */
 function number(value) {
   if (!Number.isFinite(value)) return String(value);
+  if (value !== 0 && Math.abs(value) < 1e-4) return value.toExponential(0);
   return value.toLocaleString('en', { maximumFractionDigits: Math.abs(value) < 10 ? 4 : 1 });
 }
 

@@ -7,7 +7,7 @@ import { asyncScheduler } from 'rxjs';
 import { pull, rateLimit, tokenBucket } from '../../dist/index.js';
 import { worst } from './bars.mjs';
 import { Envelope } from './rate.mjs';
-import { quantile } from './simulation.mjs';
+import { mean, quantile } from './simulation.mjs';
 
 const RATES = [100, 1_000, 5_000, 20_000];
 const SECOND = 1_000;
@@ -85,26 +85,21 @@ async function record(peer, rate, seconds, blocked) {
 }
 
 /**
- * The rate between two pauses: what passes does so in bunches, and before a pause all has passed that could. The pauses are the longest ones,
- * as many as it takes for them to be far apart.
+ * The slope of the line that fits best to how many had passed when: what passes comes in bunches, and it is not to matter where in one the
+ * time begins and ends.
  *
  * @param {number[]} times
  */
 export function rateOf(times) {
   const from = (times[0] ?? 0) + WARM_UP;
   const warm = times.filter((time) => time >= from);
-  const time = (/** @type {number} */ i) => /** @type {number} */ (warm[i]);
-  const byPause = warm
-    .slice(1)
-    .map((_, i) => i)
-    .sort((i, j) => time(j + 1) - time(j) - (time(i + 1) - time(i)));
-  const enough = 0.6 * ((warm.at(-1) ?? 0) - from);
-  let [first, last] = [Infinity, -Infinity];
-  for (const i of byPause) {
-    [first, last] = [Math.min(first, i), Math.max(last, i)];
-    if (time(last) - time(first) >= enough) return ((last - first) / (time(last) - time(first))) * SECOND;
+  const [middle, half] = [mean(warm), (warm.length - 1) / 2];
+  let [product, square] = [0, 0];
+  for (const [i, time] of warm.entries()) {
+    product += (time - middle) * (i - half);
+    square += (time - middle) ** 2;
   }
-  return 0;
+  return (product / square) * SECOND;
 }
 
 /** The most that passed in any second. @param {number[]} times */

@@ -37,8 +37,8 @@ export class PoolWatcher implements ConcurrencyWatcher {
   private read: number;
   /** When that was set back or forward last: what calls took that had begun by then is not known. */
   private jumpedAt = -1;
-  /** Slots that had a call since there were more of them. */
-  private readonly used = new Set<MeasuredSlot>();
+  /** Slots that had a call since there were more of them; weak, for the pool gives up those whose calls timed out. */
+  private used = new WeakSet<MeasuredSlot>();
 
   constructor(
     private readonly pool: ScaledPool,
@@ -120,7 +120,7 @@ export class PoolWatcher implements ConcurrencyWatcher {
   private adopt(): void {
     const { limit } = this.control;
     if (limit === this.concurrency) return;
-    if (limit > this.concurrency) this.used.clear();
+    if (limit > this.concurrency) this.used = new WeakSet();
     this.concurrency = limit;
     this.pool.resize(limit);
   }

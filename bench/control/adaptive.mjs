@@ -317,6 +317,7 @@ export function adaptiveFigure(seed) {
   );
   return {
     name: 'adaptive',
+    reference: 'K',
     title: 'A server of K places, which becomes half as large after 60 s and four times as large after 120 s',
     x: 'seconds',
     panels: [

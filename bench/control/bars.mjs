@@ -13,7 +13,7 @@ export const atMost = (bar, figure, limit, unit = '') => ({ bar, figure, limit, 
  * Lines in panels one above the other, with one x axis: what a model gives for a chart.
  * @typedef {{ name: string, x: number, y: number | undefined }} Point `name` is the line it is on
  * @typedef {{ y: string, log?: boolean, values: Point[] }} Panel
- * @typedef {{ name: string, title: string, x: string, logX?: boolean, ticks?: number, panels: Panel[] }} Figure
+ * @typedef {{ name: string, title: string, x: string, logX?: boolean, ticks?: number, reference?: string, panels: Panel[] }} Figure `reference` is a line that is dashed
  */
 
 /** @param {Bar} bar */

@@ -145,6 +145,7 @@ function figure(ours, theirs) {
   const need = [0, 60, 60, 240, 240, 420].map((x, i) => ({ name: 'needed', x, y: i === 2 || i === 3 ? 50 : 5 }));
   return {
     name: 'elastic',
+    reference: 'needed',
     title: '50, 500 and 50 calls a second of 100 ms',
     x: 'seconds',
     panels: [

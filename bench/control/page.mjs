@@ -116,7 +116,7 @@ function peers(rows) {
 }
 
 /** Draws a figure; returns what the page says of it. @param {import('./bars.mjs').Figure} figure */
-export async function draw({ name, title, x, logX = false, ticks, panels }) {
+export async function draw({ name, title, x, logX = false, ticks, reference, panels }) {
   const names = [...new Set(panels.flatMap(({ values }) => values.map((point) => point.name)))];
   await chart(`control/${name}`, {
     title: { text: title, anchor: 'start' },
@@ -130,10 +130,11 @@ export async function draw({ name, title, x, logX = false, ticks, panels }) {
           field: 'x',
           type: 'quantitative',
           title: x,
-          scale: { type: logX ? 'log' : 'linear', zero: false },
+          scale: logX ? { type: 'log', nice: false } : { zero: false },
           axis: ticks === undefined ? {} : { tickCount: ticks },
         },
         y: { field: 'y', type: 'quantitative', title: y, scale: { type: log ? 'log' : 'linear' } },
+        strokeDash: { condition: { test: { field: 'name', equal: reference ?? '' }, value: [5, 4] }, value: [1, 0] },
         color: {
           field: 'name',
           type: 'nominal',

@@ -4,16 +4,16 @@ import { goodputAgainstLoad, goodputThroughStep, trace, yieldPerClass } from './
 import * as sluice from '../../dist/index.js';
 import { quantile } from './simulation.mjs';
 
-/** What the step is shown of: the others are variants of these. */
-const STEPPED = ['FIFO 500', 'FIFO 50', 'shed', 'shedByDelay'];
+/** The other policies are variants of these. */
+const SHOWN = ['FIFO 500', 'FIFO 50', 'shed', 'shedByDelay'];
 
 /** @param {number[]} seeds @returns {Promise<import('./bars.mjs').Figure[]>} */
 export async function shedFigures(seeds) {
-  const loads = await goodputAgainstLoad(seeds, { loads: [0.5, 0.8, 1, 1.2, 1.5, 2, 3, 5, 10] });
-  const classes = await yieldPerClass(seeds);
+  const loads = await goodputAgainstLoad(seeds, { policies: SHOWN, loads: [0.5, 0.8, 1, 1.2, 1.5, 2, 3, 5, 10] });
+  const classes = await yieldPerClass(seeds, { policies: SHOWN });
   const ideal = classes.filter(({ policy }) => policy === classes[0]?.policy);
-  const step = await goodputThroughStep(seeds, { policies: STEPPED });
-  const capacity = step.filter(({ policy }) => policy === STEPPED[0]);
+  const step = await goodputThroughStep(seeds, { policies: SHOWN });
+  const capacity = step.filter(({ policy }) => policy === SHOWN[0]);
   return [
     {
       name: 'shed-load',
@@ -32,6 +32,7 @@ export async function shedFigures(seeds) {
       title: 'Served in time at twice the capacity, by priority: 5 is the most important',
       x: 'priority',
       ticks: 5,
+      reference: 'ideal',
       panels: [
         {
           y: '% of the class',
@@ -44,6 +45,7 @@ export async function shedFigures(seeds) {
     },
     {
       name: 'shed-step',
+      reference: 'capacity',
       title: '1,000 a second come; the capacity falls from 1,100 to 500 at 6 s, and is back at 14 s',
       x: 'seconds',
       panels: [
@@ -65,7 +67,7 @@ function times(capacity) {
   const end = 1_000 * capacity.length;
   const service = (/** @type {number} */ time) =>
     10_000 / (capacity[Math.min(capacity.length - 1, Math.floor(time / 1_000))]?.capacity ?? NaN);
-  return STEPPED.flatMap((policy) => {
+  return SHOWN.flatMap((policy) => {
     const { done } = trace(sluice, 1, policy, { end, rate: 1_000, service });
     return Array.from({ length: end / 500 }, (_, i) => ({
       name: policy,

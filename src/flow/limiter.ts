@@ -2,6 +2,7 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import type { Meter } from '../core/meter.js';
 import { expected } from '../options.js';
+import { SteadyTime } from './steadyTime.js';
 import { Timer } from './timer.js';
 
 /** What an HTTP answer needs to know. */
@@ -25,18 +26,15 @@ export class Limiter {
   /** For each key those who wait, the first of them first. */
   private readonly lines = new Map<unknown, Claim[]>();
   private readonly timer: Timer;
-  private readonly origin: number;
-  private latest = 0;
-  /** The scheduler's clock may be set back; this one then stands still for once. */
-  private setBack = 0;
+  private readonly time: SteadyTime;
   private dueAt = Infinity;
 
   constructor(
     protected readonly meter: Meter,
-    protected readonly scheduler: SchedulerLike = asyncScheduler,
+    scheduler: SchedulerLike = asyncScheduler,
   ) {
-    this.origin = scheduler.now(); // sums of fractions stay exact on small numbers
-    this.timer = new Timer(scheduler, () => this.onTime());
+    this.time = new SteadyTime(scheduler);
+    this.timer = new Timer(this.time, () => this.onTime());
   }
 
   /** The largest cost that can be paid at once. */
@@ -149,7 +147,7 @@ export class Limiter {
     const at = this.now() + wait;
     if (wait < Infinity && at >= this.dueAt) return;
     this.dueAt = at;
-    this.timer.set(wait === Infinity ? wait : this.scheduler.now() + wait);
+    this.timer.set(at);
   }
 
   private onTime(): void {
@@ -162,10 +160,7 @@ export class Limiter {
   }
 
   protected now(): number {
-    const time = this.scheduler.now() - this.origin + this.setBack;
-    if (time < this.latest) this.setBack += this.latest - time;
-    else this.latest = time;
-    return this.latest;
+    return this.time.now();
   }
 
   private checkCost(cost: number): void {

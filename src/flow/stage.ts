@@ -1,6 +1,7 @@
 /** The base of every stage: what all operators with a demand of their own share. */
 import { asyncScheduler, Subscriber, type SchedulerLike, type Unsubscribable } from 'rxjs';
 import { carryDemand, demandOf, Listeners, type Demand } from './demand.js';
+import { SteadyTime } from './steadyTime.js';
 import type { Drop, DropReason, Ledger, MonitoredStage, StageOptions } from './stageOptions.js';
 import { guarded, reportUnhandled } from './unhandled.js';
 
@@ -44,7 +45,8 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
   readonly name: string;
   /** What the stage after this one can take. */
   protected readonly downstream: Demand;
-  protected readonly scheduler: SchedulerLike;
+  /** The scheduler's time, which never runs backwards. */
+  protected readonly time: SteadyTime;
 
   private readonly onDrop: ((drop: Drop) => void) | undefined;
   private readonly listeners = new Listeners();
@@ -74,13 +76,18 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
     super();
     this.name = options.name;
     this.onDrop = options.onDrop;
-    this.scheduler = options.scheduler ?? asyncScheduler;
+    this.time = new SteadyTime(options.scheduler ?? asyncScheduler);
     carryDemand(this);
     this.downstream = demandOf(out);
     out.add(this);
     out.add(this.downstream.onRequest(() => this.run()));
     out.add(() => this.release());
     options.monitor?.add(this);
+  }
+
+  /** The clock and timer that the user gave. */
+  protected get scheduler(): SchedulerLike {
+    return this.time.scheduler;
   }
 
   /** Values this stage can take now; 0 once it is ending. */
@@ -180,12 +187,12 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
 
   /** When a value arrived, for its age; the clock is read only if somebody wants to know. */
   protected arrivalTime(): number {
-    return this.onDrop === undefined ? 0 : this.scheduler.now();
+    return this.onDrop === undefined ? 0 : this.time.now();
   }
 
   /** The age of a value that arrived at `time`. */
   protected ageSince(time: number): number {
-    return this.onDrop === undefined ? 0 : Math.max(0, this.scheduler.now() - time);
+    return this.onDrop === undefined ? 0 : this.time.now() - time;
   }
 
   /**

@@ -1,4 +1,5 @@
-import type { SchedulerLike, Subscription } from 'rxjs';
+import type { Subscription } from 'rxjs';
+import type { SteadyTime } from './steadyTime.js';
 
 /** One timer that is set again and again: at most one action of the scheduler is pending, none when it is off. */
 export class Timer {
@@ -6,17 +7,17 @@ export class Timer {
   private at = Infinity;
 
   constructor(
-    private readonly scheduler: SchedulerLike,
+    private readonly time: SteadyTime,
     private readonly onTime: () => void,
   ) {}
 
-  /** Goes off at time `at` of the scheduler's clock, in the place of what was set before; `Infinity` turns it off. */
+  /** Goes off at `at`, in the place of what was set before; `Infinity` turns it off. */
   set(at: number): void {
     if (at === this.at) return;
     this.action?.unsubscribe();
     this.at = at;
-    this.action =
-      at === Infinity ? undefined : this.scheduler.schedule(this.ring, delayUntil(at, this.scheduler.now()));
+    const { time } = this;
+    this.action = at === Infinity ? undefined : time.scheduler.schedule(this.ring, delayUntil(at, time.now()));
   }
 
   private readonly ring = (): void => {
@@ -26,9 +27,11 @@ export class Timer {
   };
 }
 
-/** A longer delay would go off at once; the one who set the timer looks at the clock anyway, and sets it again. */
+/** A longer delay would go off at once; the one who set the timer looks at the time anyway, and sets it again. */
 const LONGEST = 2_147_483_647;
+/** Sums of fractions are off by a little: a delay so short that it moves no clock would have the timer set for ever. */
+const SHORTEST = 1e-3;
 
 function delayUntil(at: number, now: number): number {
-  return Math.min(LONGEST, Math.max(0, at - now));
+  return at <= now ? 0 : Math.min(LONGEST, Math.max(SHORTEST, at - now));
 }

@@ -6,6 +6,7 @@ import { ReturnError } from '../../errors.js';
 import { checkOptions, DURATION, expected, FUNCTION, POSITIVE, required, shown, type Rule } from '../../options.js';
 import type { ConcurrencyRule, ConcurrencyWatcher, PoolFigures, ScaledPool } from '../concurrency.js';
 import { SCHEDULER } from '../stageOptions.js';
+import { SteadyTime } from '../steadyTime.js';
 import { Timer } from '../timer.js';
 import { PoolWatcher, type ConcurrencyControl } from './poolWatcher.js';
 
@@ -108,9 +109,10 @@ class Signal implements ScaleSignal {
     const { every = 1_000, scheduler = asyncScheduler } = options;
     this.value$ = new Observable((subscriber) => {
       let known: number | undefined;
-      const timer = new Timer(scheduler, () => look());
+      const time = new SteadyTime(scheduler);
+      const timer = new Timer(time, () => look());
       const look = (): void => {
-        timer.set(scheduler.now() + every);
+        timer.set(time.now() + every);
         const { value } = this;
         if (value === known) return;
         known = value;

@@ -4,7 +4,7 @@ import { ExpiryHeap, type Expiring } from '../../core/expiryHeap.js';
 import { LinkedQueue, type Linked } from '../../core/linkedQueue.js';
 import { OverflowError, ReturnError } from '../../errors.js';
 import { checkOptions, DURATION, expected, FUNCTION, POSITIVE, required, shown, type Rule } from '../../options.js';
-import { deadlineOf } from '../deadline.js';
+import { expiryOf } from '../deadline.js';
 import { Stage } from '../stage.js';
 import { STAGE_RULES, type DropReason, type StageOptions } from '../stageOptions.js';
 
@@ -138,7 +138,7 @@ class BufferStage<T> extends Stage<T> {
   }
 
   protected accept(value: T): void {
-    const expires = this.expiring ? this.expiryOf(value) : Infinity;
+    const expires = this.expiring ? this.lastsUntil(value) : Infinity;
     if (this.isStale(expires)) return this.drop(value, 'expired');
     if (this.released) return; // `deadline` unsubscribed
     if (this.count === 0 && this.clearAhead) return this.emit(value);
@@ -190,7 +190,7 @@ class BufferStage<T> extends Stage<T> {
 
   private merge(into: Held<T>, incoming: Held<T>, merge: (held: T, incoming: T) => T): void {
     const value = merge(into.value, incoming.value);
-    const expires = this.expiring ? this.expiryOf(value) : Infinity;
+    const expires = this.expiring ? this.lastsUntil(value) : Infinity;
     if (into.newer !== incoming) return; // one of those functions moved them on
     this.take(incoming);
     this.expiries?.remove(into);
@@ -213,12 +213,12 @@ class BufferStage<T> extends Stage<T> {
   }
 
   private isStale(expires: number): boolean {
-    return this.expiring && expires < this.scheduler.now();
+    return this.expiring && expires < this.time.now();
   }
 
-  private expiryOf(value: T): number {
+  private lastsUntil(value: T): number {
     const { maxAge = Infinity, deadline } = this.options;
-    return Math.min(deadlineOf(this.name, value, deadline), this.scheduler.now() + maxAge);
+    return Math.min(expiryOf(this.name, value, deadline, this.time), this.time.now() + maxAge);
   }
 
   private costOf(value: T): number {

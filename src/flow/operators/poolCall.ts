@@ -1,8 +1,9 @@
 /** One call of a pool's worker: its value, where it runs, and what it returned. */
-import { Subscriber, type Observable, type SchedulerLike, type Unsubscribable } from 'rxjs';
+import { Subscriber, type Observable, type Unsubscribable } from 'rxjs';
 import type { Entry } from '../../core/resultOrder.js';
 import type { RingBuffer } from '../../core/ringBuffer.js';
 import { carryDemand, type Demand } from '../demand.js';
+import type { SteadyTime } from '../steadyTime.js';
 import { guarded } from '../unhandled.js';
 
 /** What a worker is told besides its value. */
@@ -26,13 +27,12 @@ export class CallDetails {
   gave = false;
 
   constructor(
-    private readonly scheduler: SchedulerLike,
-    /** Time of the scheduler's clock. */
-    private readonly deadline: number,
+    private readonly time: SteadyTime,
+    private readonly expires: number,
   ) {}
 
   get timeLeft(): number {
-    return Math.max(0, this.deadline - this.scheduler.now());
+    return Math.max(0, this.expires - this.time.now());
   }
 }
 

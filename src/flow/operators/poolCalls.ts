@@ -4,7 +4,7 @@ import { RingBuffer } from '../../core/ringBuffer.js';
 import { ReturnError, WorkerTimeoutError } from '../../errors.js';
 import { NOT_NEGATIVE } from '../../options.js';
 import type { ConcurrencyWatcher, PoolFigures, ScaledPool } from '../concurrency.js';
-import { deadlineOf } from '../deadline.js';
+import { expiryOf } from '../deadline.js';
 import { Listeners } from '../demand.js';
 import { follow } from '../follow.js';
 import { Stage } from '../stage.js';
@@ -32,7 +32,7 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   protected readonly innerListeners: Listeners = new Listeners();
   /** Told what happens, where a rule sets the concurrency. */
   protected watcher: ConcurrencyWatcher | undefined = undefined;
-  protected readonly clock: PoolClock<T, R> = new PoolClock(this.scheduler, () => this.run());
+  protected readonly clock: PoolClock<T, R> = new PoolClock(this.time, () => this.run());
   private readonly slots: Slot<T, R>[] = [];
   private readonly idle: Slot<T, R>[] = [];
   private worker: Worker<T, ObservableInput<R>> | undefined;
@@ -129,7 +129,7 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   }
 
   protected detailsOf(value: T): CallDetails {
-    return new CallDetails(this.scheduler, deadlineOf(this.name, value, this.settings.deadline));
+    return new CallDetails(this.time, expiryOf(this.name, value, this.settings.deadline, this.time));
   }
 
   protected start(call: Call<T, R>): void {

@@ -1,6 +1,6 @@
 /** All that a pool waits for by the clock: timeouts, retries, and the looks of what decides its concurrency. One timer, none when idle. */
-import type { SchedulerLike } from 'rxjs';
 import { DelayQueue } from '../../core/delayQueue.js';
+import type { SteadyTime } from '../steadyTime.js';
 import { Timer } from '../timer.js';
 import type { Call, Slot } from './poolCall.js';
 
@@ -13,33 +13,28 @@ export class PoolClock<T, R> {
   rang: boolean = false;
 
   constructor(
-    private readonly scheduler: SchedulerLike,
+    private readonly time: SteadyTime,
     onTime: () => void,
   ) {
-    this.timer = new Timer(scheduler, () => {
+    this.timer = new Timer(time, () => {
       this.rang = true;
       onTime();
     });
   }
 
-  /** Calls that wait for another attempt. */
-  get delays(): number {
-    return this.delayed.size;
-  }
-
   delay(call: Call<T, R>, ms: number): void {
-    this.delayed.push(this.scheduler.now() + ms, call);
+    this.delayed.push(this.time.now() + ms, call);
     this.set();
   }
 
   /** The next call whose delay is over. */
   due(): Call<T, R> | undefined {
-    return this.delayed.next <= this.scheduler.now() ? this.delayed.shift() : undefined;
+    return this.delayed.next <= this.time.now() ? this.delayed.shift() : undefined;
   }
 
   /** Notes that the call of `slot` times out in `ms`. */
   limit(slot: Slot<T, R>, ms: number): void {
-    slot.due = this.scheduler.now() + ms;
+    slot.due = this.time.now() + ms;
     if (this.nextTimeout <= slot.due) return;
     this.nextTimeout = slot.due;
     this.set();
@@ -54,7 +49,7 @@ export class PoolClock<T, R> {
 
   /** The slots whose calls have timed out. */
   late(slots: readonly Slot<T, R>[]): Slot<T, R>[] {
-    const now = this.scheduler.now();
+    const now = this.time.now();
     if (now < this.nextTimeout) return [];
     const running = slots.filter(({ call }) => call !== undefined);
     this.nextTimeout = running.reduce((next, { due }) => (due > now && due < next ? due : next), Infinity);
@@ -63,13 +58,13 @@ export class PoolClock<T, R> {
 
   /** Looks again in `ms`. */
   lookIn(ms: number): void {
-    this.nextLook = this.scheduler.now() + ms;
+    this.nextLook = this.time.now() + ms;
     this.set();
   }
 
   /** True once for each look that is due. */
   get lookDue(): boolean {
-    if (this.scheduler.now() < this.nextLook) return false;
+    if (this.time.now() < this.nextLook) return false;
     this.nextLook = Infinity;
     return true;
   }

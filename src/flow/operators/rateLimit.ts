@@ -130,7 +130,7 @@ class RateStage<T> extends Stage<T> {
   private waiting: Waiting<T> | undefined;
   /** By how much the timer was late that set off what runs now. */
   private late = 0;
-  private readonly timer: Timer = new Timer(this.scheduler, () => this.run());
+  private readonly timer: Timer = new Timer(this.time, () => this.run());
 
   constructor(
     out: Subscriber<T>,
@@ -202,7 +202,7 @@ class RateStage<T> extends Stage<T> {
     const { maxWait } = this.options;
     if (!this.waits) return true;
     if (maxWait === undefined) return false;
-    const now = this.scheduler.now();
+    const now = this.time.now();
     if (waiting.inLineSince === Infinity) waiting.inLineSince = now;
     const limit = waiting.inLineSince + maxWait;
     this.timer.set(limit);

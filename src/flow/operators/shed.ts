@@ -2,10 +2,9 @@
 import { Observable, type MonoTypeOperatorFunction, type Subscriber } from 'rxjs';
 import { ExpiryHeap } from '../../core/expiryHeap.js';
 import { MOST_LANES, PriorityLanes, type Waiting } from '../../core/priorityLanes.js';
-import { SteadyClock } from '../../core/steadyClock.js';
 import { ReturnError } from '../../errors.js';
 import { checkOptions, DURATION, FUNCTION, POSITIVE, required, shown } from '../../options.js';
-import { deadlineOf } from '../deadline.js';
+import { expiryOf } from '../deadline.js';
 import { Stage } from '../stage.js';
 import { STAGE_RULES, type DropReason, type StageOptions } from '../stageOptions.js';
 
@@ -82,7 +81,6 @@ export function shed<T>(options: ShedOptions<T>): MonoTypeOperatorFunction<T> {
 
 class ShedStage<T> extends Stage<T> {
   private readonly lanes: PriorityLanes<T>;
-  private readonly clock = new SteadyClock(this.scheduler.now());
   /** Whether anything expires, and whether anybody wants to know the time. */
   private readonly expiring: boolean;
   private readonly timed: boolean;
@@ -114,10 +112,10 @@ class ShedStage<T> extends Stage<T> {
   protected accept(value: T): void {
     const { lanes } = this;
     const priority = this.priorityOf(value);
-    const deadline = deadlineOf(this.name, value, this.options.deadline);
+    const deadline = expiryOf(this.name, value, this.options.deadline, this.time);
     if (this.released) return; // one of them unsubscribed
     const now = this.now();
-    const expires = this.expiring ? this.expiryAt(now, deadline) : Infinity;
+    const expires = Math.min(deadline, now + (this.options.maxAge ?? Infinity));
     if (expires < now) return this.drop(value, 'expired');
     if (lanes.size === 0 && this.clearAhead) return this.emit(value);
 
@@ -167,13 +165,7 @@ class ShedStage<T> extends Stage<T> {
     throw new ReturnError(this.name, priority, `\`priority\` returned ${shown(priority)}, expected ${expectation}`);
   }
 
-  /** When a value that came at `now` expires. What is left until its deadline is told now, so that a clock set back later prolongs nothing. */
-  private expiryAt(now: number, deadline: number): number {
-    const { maxAge = Infinity } = this.options;
-    return now + (deadline === Infinity ? maxAge : Math.min(maxAge, deadline - this.scheduler.now()));
-  }
-
   private now(): number {
-    return this.timed ? this.clock.at(this.scheduler.now()) : 0;
+    return this.timed ? this.time.now() : 0;
   }
 }

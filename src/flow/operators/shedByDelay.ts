@@ -2,7 +2,6 @@
 import { Observable, type MonoTypeOperatorFunction, type Subscriber } from 'rxjs';
 import { DelayShedder } from '../../core/delayShedder.js';
 import { RingBuffer } from '../../core/ringBuffer.js';
-import { SteadyClock } from '../../core/steadyClock.js';
 import { BOOLEAN, checkOptions, DURATION, POSITIVE, required } from '../../options.js';
 import { Stage } from '../stage.js';
 import { STAGE_RULES, type StageOptions } from '../stageOptions.js';
@@ -78,7 +77,6 @@ interface Held<T> {
 class DelayStage<T> extends Stage<T> {
   private readonly ring = new RingBuffer<Held<T>>();
   private readonly shedder: DelayShedder;
-  private readonly clock = new SteadyClock(this.scheduler.now());
 
   constructor(
     out: Subscriber<T>,
@@ -102,7 +100,7 @@ class DelayStage<T> extends Stage<T> {
   }
 
   protected accept(value: T): void {
-    const now = this.now();
+    const now = this.time.now();
     if (this.ring.size === 0 && this.clearAhead) {
       this.shedder.sheds(0, now);
       return this.emit(value);
@@ -115,7 +113,7 @@ class DelayStage<T> extends Stage<T> {
   protected work(): void {
     const { ring, shedder } = this;
     while (ring.size > 0 && this.downstream.requested > 0) {
-      const now = this.now();
+      const now = this.time.now();
       // The wait of the oldest is the measure in both orders: served newest first, the waits of those served would tell nothing.
       const wait = now - ring.at(0).at;
       if (shedder.sheds(wait, now)) this.drop(ring.shift().value, 'expired', wait);
@@ -124,11 +122,7 @@ class DelayStage<T> extends Stage<T> {
   }
 
   protected clear(): void {
-    const now = this.now();
+    const now = this.time.now();
     for (const { value, at } of this.ring.drain()) this.drop(value, 'cancelled', now - at);
-  }
-
-  private now(): number {
-    return this.clock.at(this.scheduler.now());
   }
 }

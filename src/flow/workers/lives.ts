@@ -5,6 +5,7 @@ import { WorkerCreateError } from '../../errors.js';
 import { backoffDelay } from '../control/backoffDelay.js';
 import type { WorkerContext } from '../operators/poolCall.js';
 import { sourceOf, type WorkerSession } from '../operators/poolWorkers.js';
+import { SteadyTime } from '../steadyTime.js';
 import { Timer } from '../timer.js';
 import { reportUnhandled } from '../unhandled.js';
 import { Coming } from './coming.js';
@@ -33,14 +34,16 @@ export class Lives<W, T, R> implements WorkerSession<T, R> {
   private closed = false;
   private serving = false;
   private again = false;
+  private readonly time: SteadyTime;
   private readonly timer: Timer;
 
   constructor(
     private readonly life: LifeSettings<W, T>,
     private concurrency: number,
-    private readonly scheduler: SchedulerLike,
+    scheduler: SchedulerLike,
   ) {
-    this.timer = new Timer(scheduler, () => this.onTime());
+    this.time = new SteadyTime(scheduler);
+    this.timer = new Timer(this.time, () => this.onTime());
   }
 
   run(value: T, context: WorkerContext): Observable<R> {
@@ -138,7 +141,7 @@ export class Lives<W, T, R> implements WorkerSession<T, R> {
     while (this.idle.size > 0 && this.size > this.concurrency && !this.canReuse) this.giveUp(this.idle.shift());
     if (this.closed) return;
     for (const one of this.coming) if (one.delayed && this.coming.size > this.line.size) this.coming.delete(one);
-    const now = this.scheduler.now();
+    const now = this.time.now();
     // Not at once: a call that failed, or was aborted, may be the first sign of the stream's end.
     let next = this.canReuse || this.canMake ? now : this.retireAt(now);
     for (const { due } of this.coming) next = Math.min(next, due);
@@ -146,7 +149,7 @@ export class Lives<W, T, R> implements WorkerSession<T, R> {
   }
 
   private onTime(): void {
-    const now = this.scheduler.now();
+    const now = this.time.now();
     for (const one of [...this.coming]) {
       if (one.due > now || !this.coming.has(one)) continue;
       if (one.delayed) this.make(one);
@@ -163,7 +166,7 @@ export class Lives<W, T, R> implements WorkerSession<T, R> {
   }
 
   private get answerBy(): number {
-    return this.scheduler.now() + this.life.timeout;
+    return this.time.now() + this.life.timeout;
   }
 
   private make(one: Coming<W>): void {
@@ -181,7 +184,7 @@ export class Lives<W, T, R> implements WorkerSession<T, R> {
     try {
       if (one.attempts >= attempts) throw new WorkerCreateError(one.attempts, error);
       one.delay = backoffDelay('workers', backoff, one.attempts, one.delay, error);
-      one.due = this.scheduler.now() + one.delay;
+      one.due = this.time.now() + one.delay;
     } catch (thrown) {
       this.coming.delete(one);
       const [first] = this.line;
@@ -224,7 +227,7 @@ export class Lives<W, T, R> implements WorkerSession<T, R> {
   /** For the next call; if there are too many of them, `tidy` sees to it. */
   private keep(worker: W): void {
     if (this.closed) this.giveUp(worker);
-    else this.idle.push(worker, this.scheduler.now());
+    else this.idle.push(worker, this.time.now());
   }
 
   private giveUp(worker: W): void {

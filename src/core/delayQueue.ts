@@ -1,37 +1,44 @@
+import { ExpiryHeap, type Expiring } from './expiryHeap.js';
+import { RingBuffer } from './ringBuffer.js';
+
 /** Values that wait until a time of their own, the earliest first; those of one time in the order in which they came. */
 export class DelayQueue<T> {
-  /** The latest first, so that the next one is at the end. */
-  private readonly entries: { readonly at: number; readonly value: T }[] = [];
-
-  get size(): number {
-    return this.entries.length;
-  }
+  private readonly heap = new ExpiryHeap<Due<T>>();
+  private readonly times = new Map<number, Due<T>>();
 
   /** When the next one is due; `Infinity` when none is. */
   get next(): number {
-    return this.entries.at(-1)?.at ?? Infinity;
+    return this.heap.earliest?.expires ?? Infinity;
   }
 
   push(at: number, value: T): void {
-    let [low, high] = [0, this.entries.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.entries[middle]!.at > at) low = middle + 1;
-      else high = middle;
+    let due = this.times.get(at);
+    if (due === undefined) {
+      due = { expires: at, place: 0, values: new RingBuffer(2) };
+      this.times.set(at, due);
+      this.heap.add(due);
     }
-    this.entries.splice(low, 0, { at, value });
+    due.values.push(value);
   }
 
   /** Takes out the next one, due or not. Only when there is one. */
   shift(): T {
-    return this.entries.pop()!.value;
+    const due = this.heap.earliest!;
+    const value = due.values.shift();
+    if (due.values.size === 0) {
+      this.heap.remove(due);
+      this.times.delete(due.expires);
+    }
+    return value;
   }
 
   /** Takes all out. */
-  drain(): T[] {
-    return this.entries
-      .splice(0)
-      .reverse()
-      .map(({ value }) => value);
+  *drain(): Generator<T> {
+    while (this.times.size > 0) yield this.shift();
   }
+}
+
+/** What waits for one time. */
+interface Due<T> extends Expiring {
+  readonly values: RingBuffer<T>;
 }

@@ -19,6 +19,6 @@ export function backoffDelay(
 ): number {
   const delay: unknown =
     typeof backoff === 'function' ? backoff(attempt, error) : backoff.delay(attempt, previous, Math.random);
-  if (typeof delay === 'number' && delay >= 0) return delay;
-  throw new ReturnError(stage, delay, `\`backoff\` returned ${shown(delay)}, expected a number of at least 0`);
+  if (Number.isFinite(delay) && (delay as number) >= 0) return delay as number;
+  throw new ReturnError(stage, delay, `\`backoff\` returned ${shown(delay)}, expected a finite number of at least 0`);
 }

@@ -14,7 +14,7 @@ export type { RetryOptions, Worker, WorkerContext, WorkerSource, WorkerSession }
 export interface PoolOptions<T> extends StageOptions {
   /**
    * Calls of the worker that run at once: an integer of at least 1, or `Infinity`; an Observable of integers of at least 0, for none pauses
-   * it; or `elastic(…)` or `adaptive(…)`. When it falls, what runs goes on. Required.
+   * it; or `elastic(…)` or `adaptive(…)`. When it falls, what runs goes on; when the Observable completes, its last number stays. Required.
    */
   concurrency: number | Observable<number> | ConcurrencyRule;
   /**
@@ -34,8 +34,8 @@ export interface PoolOptions<T> extends StageOptions {
   /** Milliseconds an attempt may take before it is aborted; then it is tried again, or the stream fails. Above 0. Default: no limit. */
   timeout?: number | undefined;
   /**
-   * Tries a call that failed again, after a while; its slot is free for others meanwhile, and it takes a place of what waits. Not once
-   * it has given a result. Default: the stream fails with its error.
+   * Tries a call that failed again, after a while; its slot is free for others meanwhile, and it takes a place of what waits (with
+   * `waiting: 0` there is none, so that nothing else starts). Not once it has given a result. Default: the stream fails with its error.
    */
   retry?: RetryOptions | undefined;
   /**
@@ -108,7 +108,10 @@ export function pool<T, R>(
     ...{ onDrop, scheduler, monitor },
   };
   return (source) =>
-    new Observable<R>((subscriber) => void source.subscribe(new PoolStage<T, R>(subscriber, worker, settings)));
+    new Observable<R>((subscriber) => {
+      const stage = new PoolStage<T, R>(subscriber, worker, settings);
+      if (!stage.closed) source.subscribe(stage); // an Observable's first concurrency may be wrong
+    });
 }
 
 const WORKER: Rule = [
@@ -116,7 +119,7 @@ const WORKER: Rule = [
   (worker: WorkerSource<unknown, unknown> | null) => typeof worker === 'function' || typeof worker?.open === 'function',
 ];
 const CONCURRENCY: Rule = [
-  'a positive integer',
+  'a positive integer, an Observable of integers, elastic(…), adaptive(…) or scaleSignal(…)',
   (value: ConcurrencyRule | null) =>
     POSITIVE[1](value as never) || value instanceof Observable || typeof value?.attach === 'function',
   'required',

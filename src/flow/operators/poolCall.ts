@@ -3,6 +3,7 @@ import { Subscriber, type Observable, type Unsubscribable } from 'rxjs';
 import type { Entry } from '../../core/resultOrder.js';
 import type { RingBuffer } from '../../core/ringBuffer.js';
 import { carryDemand, type Demand } from '../demand.js';
+import { signalOf, type Abortable } from '../lazySignal.js';
 import type { SteadyTime } from '../steadyTime.js';
 import { guarded } from '../unhandled.js';
 
@@ -20,11 +21,12 @@ export interface WorkerContext {
 
 /** What only pools with retries or deadlines keep of a call. */
 export class CallDetails {
-  attempt = 1;
   /** Milliseconds waited before this attempt. */
   delay = 0;
   /** It gave a result: to try again would give it twice. */
   gave = false;
+  /** The attempt after the first. */
+  again: Again | undefined = undefined;
 
   constructor(
     private readonly time: SteadyTime,
@@ -36,16 +38,34 @@ export class CallDetails {
   }
 }
 
+/** An attempt after the first, as the worker sees it: what it knows of the one before stays as it was. */
+class Again implements WorkerContext, Abortable {
+  abortState: Abortable['abortState'] = undefined;
+
+  constructor(
+    readonly index: number,
+    readonly attempt: number,
+    private readonly details: CallDetails,
+  ) {}
+
+  get signal(): AbortSignal {
+    return signalOf(this);
+  }
+
+  get timeLeft(): number {
+    return this.details.timeLeft;
+  }
+}
+
 /**
  * A value on its way through the pool: *waiting*, *running* in a slot, perhaps *delayed* and running again, *finished* with results
- * held, out.
+ * held, out. It is what the worker sees of its first attempt.
  */
-export class Call<T, R> implements Entry<R>, WorkerContext {
+export class Call<T, R> implements Entry<R>, WorkerContext, Abortable {
+  abortState: Abortable['abortState'] = undefined;
   finished = false;
   pending = 0;
   results: RingBuffer<R> | undefined = undefined;
-  /** Made when the worker looks at `signal`; `'aborted'` when it had not done so by then. */
-  private controller: AbortController | 'aborted' | undefined = undefined;
 
   constructor(
     readonly value: T,
@@ -56,30 +76,27 @@ export class Call<T, R> implements Entry<R>, WorkerContext {
   ) {}
 
   get attempt(): number {
-    return this.details?.attempt ?? 1;
+    return 1;
+  }
+
+  get signal(): AbortSignal {
+    return signalOf(this);
   }
 
   get timeLeft(): number {
     return this.details?.timeLeft ?? Infinity;
   }
 
-  get signal(): AbortSignal {
-    if (typeof this.controller === 'object') return this.controller.signal;
-    const aborted = this.controller === 'aborted';
-    this.controller = new AbortController();
-    if (aborted) this.controller.abort();
-    return this.controller.signal;
+  /** What the worker is to see. */
+  get context(): WorkerContext & Abortable {
+    return this.details?.again ?? this;
   }
 
+  /** Only with details. */
   tryAgainAfter(delay: number): void {
-    this.details!.attempt++;
-    this.details!.delay = delay;
-    this.controller = undefined;
-  }
-
-  abort(reason?: unknown): void {
-    if (typeof this.controller === 'object') this.controller.abort(reason);
-    else this.controller = 'aborted';
+    const details = this.details!;
+    details.delay = delay;
+    details.again = new Again(this.index, this.context.attempt + 1, details);
   }
 }
 

@@ -1,12 +1,13 @@
 /** The calls of a pool: where they run, how long they may, whether they are tried again, and how many there are at once. */
 import { Observable, type ObservableInput, type Subscriber, type Unsubscribable } from 'rxjs';
 import { RingBuffer } from '../../core/ringBuffer.js';
-import { ReturnError, WorkerTimeoutError } from '../../errors.js';
+import { WorkerTimeoutError } from '../../errors.js';
 import { NOT_NEGATIVE } from '../../options.js';
 import type { ConcurrencyWatcher, PoolFigures, ScaledPool } from '../concurrency.js';
 import { expiryOf } from '../deadline.js';
 import { Listeners } from '../demand.js';
 import { follow } from '../follow.js';
+import { abort } from '../lazySignal.js';
 import { Stage } from '../stage.js';
 import { guarded } from '../unhandled.js';
 import { CallDetails, Slot, type Call, type CallOwner } from './poolCall.js';
@@ -21,9 +22,10 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   /** Calls that wait for another attempt, or for a slot for it. */
   protected retrying = 0;
   protected concurrency = 0;
-  /** What runs and waits together, at most; and the most this has been: what was asked for then is still taken. */
+  /** What runs and waits together, at most. */
   protected limit = 0;
-  protected highest = 0;
+  /** How much more was asked for than there is room for, the limit having fallen since: so much is still taken. */
+  protected promised = 0;
   protected refillAt = 0;
   protected window = 1;
   protected index = 0;
@@ -55,7 +57,7 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
     const { concurrency } = this.settings;
     if (typeof concurrency === 'number') return this.resize(concurrency);
     if (!(concurrency instanceof Observable)) {
-      this.resize(concurrency.max); // for what depends on the most there may be
+      this.window = concurrency.max; // with what waits it is more, in the end
       this.watcher = concurrency.attach(this);
       return;
     }
@@ -75,6 +77,8 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   abstract produced(call: Call<T, R>, result: R): void;
   abstract finished(slot: Slot<T, R>): void;
   abstract roomFor(call: Call<T, R>): number;
+  /** A value's deadline has passed, or will have before it can be tried again. */
+  protected abstract expire(call: Call<T, R>): void;
   /** A call that failed is delayed: its key may go on with another. */
   protected abstract delayed(call: Call<T, R>): void;
   /** Its delay is over. */
@@ -82,12 +86,14 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
 
   resize(concurrency: number): void {
     const { waiting = concurrency, window } = this.settings;
+    const { requested } = this;
     this.concurrency = concurrency;
     this.limit = concurrency + waiting;
-    this.highest = Math.max(this.highest, this.limit);
-    this.refillAt = waiting >> 1;
-    this.window = window ?? Math.max(256, this.highest);
+    this.refillAt = Math.floor(waiting / 2);
+    this.window = window ?? Math.max(256, this.window, this.limit);
+    this.promised = Math.max(0, this.promised + requested - this.requested) || 0; // NaN: both are Infinity
     this.session?.resize?.(concurrency);
+    this.noteRoom();
   }
 
   figures(): PoolFigures {
@@ -120,10 +126,14 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
     if (delay === undefined) return this.fail(error);
     if (slot.call === undefined) return; // a callback unsubscribed
     this.free(slot);
-    call.tryAgainAfter(delay);
-    this.retrying++;
-    this.clock.delay(call, delay);
-    this.delayed(call);
+    if (delay === Infinity) {
+      this.expire(call);
+    } else {
+      call.tryAgainAfter(delay);
+      this.retrying++;
+      this.clock.delay(call, delay);
+      this.delayed(call);
+    }
     this.letGo(slot, abandoned);
     this.run();
   }
@@ -144,15 +154,25 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
     slot.call = call;
     if (this.timeout !== undefined) this.clock.limit(slot, this.timeout);
     if (this.watcher !== undefined) this.watcher.started(slot);
+    let result: unknown;
     try {
       const worker = this.worker ?? this.openSession();
-      const result: unknown = worker(call.value, call);
-      if (result instanceof Promise) result.then(slot.onResult, slot.onError);
-      else if (slot.call === call) slot.subscribe(sourceOf<R>(this.name, result)); // or it unsubscribed its own stream
+      result = worker(call.value, call.context);
     } catch (error) {
-      if (error instanceof ReturnError) this.fail(error);
-      else this.failed(slot, error);
+      return this.failed(slot, error);
     }
+    if (result instanceof Promise) result.then(slot.onResult, slot.onError);
+    else if (slot.call === call) this.subscribeIn(slot, result); // or it unsubscribed its own stream
+  }
+
+  private subscribeIn(slot: Slot<T, R>, result: unknown): void {
+    let source: Observable<R>;
+    try {
+      source = sourceOf(this.name, result);
+    } catch (error) {
+      return this.fail(error); // a worker that returns nothing is wrong, not unlucky: it is not tried again
+    }
+    slot.subscribe(source);
   }
 
   private openSession(): Worker<T, ObservableInput<R>> {
@@ -187,7 +207,7 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
     this.retrying = 0;
     const stop = (): void => {
       for (const slot of slots) slot.silence();
-      for (const call of running) call.abort();
+      for (const { context } of running) abort(context);
       guarded(() => this.session?.close?.());
     };
     return { calls, stop };
@@ -211,13 +231,13 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
     if (slot.waits(this.roomFor(call))) return this.clock.limit(slot, this.timeout!);
     const error = new WorkerTimeoutError(this.name, this.timeout!, call.index);
     slot.silence(); // what it does when it is aborted comes too late
-    call.abort(error);
+    abort(call.context, error);
     this.failed(slot, error, true);
   }
 
-  private delayOf({ details }: Call<T, R>, error: unknown): number | undefined {
+  private delayOf(call: Call<T, R>, error: unknown): number | undefined {
     const { retry } = this.settings;
-    if (retry === undefined || details === undefined || this.released) return undefined;
-    return retryDelay(this.name, retry, details, error);
+    if (retry === undefined || this.released) return undefined;
+    return retryDelay(this.name, retry, call, error);
   }
 }

@@ -9,6 +9,7 @@ export class PoolClock<T, R> {
   private readonly delayed = new DelayQueue<Call<T, R>>();
   private nextTimeout = Infinity;
   private nextLook = Infinity;
+  private stopped = false;
   /** The timer went off: what is due is to be seen to. */
   rang: boolean = false;
 
@@ -71,13 +72,14 @@ export class PoolClock<T, R> {
 
   /** Sets the timer for what comes first. */
   set(): void {
+    if (this.stopped) return;
     this.timer.set(Math.min(this.delayed.next, this.nextTimeout, this.nextLook));
   }
 
   /** Turns the timer off; returns the calls that waited for it. */
   stop(): Call<T, R>[] {
-    this.nextTimeout = this.nextLook = Infinity;
+    this.stopped = true;
     this.timer.set(Infinity);
-    return this.delayed.drain();
+    return [...this.delayed.drain()];
   }
 }

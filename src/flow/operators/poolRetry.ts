@@ -3,7 +3,7 @@ import { BOOLEAN, checkOptions, FUNCTION, POSITIVE, required, type Rule } from '
 import type { Backoff } from '../control/backoff.js';
 import { BACKOFF, backoffDelay } from '../control/backoffDelay.js';
 import type { RetryBudget } from '../control/retryBudget.js';
-import type { CallDetails } from './poolCall.js';
+import type { Call } from './poolCall.js';
 
 /** Options of a pool's `retry`. */
 export interface RetryOptions {
@@ -14,7 +14,7 @@ export interface RetryOptions {
    * its error. Required.
    */
   backoff: Backoff | ((attempt: number, error: unknown) => number);
-  /** Which errors are worth another attempt. Default: all. */
+  /** Which errors are worth another attempt: those for which it returns something truthy. Default: all. */
   when?: ((error: unknown, attempt: number) => boolean) | undefined;
   /** Bounds retries to a part of the calls; may be shared between pools. Default: none. */
   budget?: RetryBudget | undefined;
@@ -40,18 +40,20 @@ export const RETRY: Rule = [
 ];
 
 /**
- * Whether a call that failed is to be tried again: the milliseconds to wait first, or undefined. A call that gave a result is not, for
- * that result would come twice.
+ * Whether a call that failed is to be tried again: the milliseconds to wait first, undefined if it is not, `Infinity` if its deadline would have
+ * passed by then. A call that gave a result is not tried again, for that result would come twice.
  */
-export function retryDelay(
+export function retryDelay<T>(
   stage: string,
   options: RetryOptions,
-  call: CallDetails,
+  { context, details }: Call<T, unknown>,
   error: unknown,
 ): number | undefined {
   const { attempts, backoff, when, budget } = options;
-  const { attempt } = call;
-  if (call.gave || attempt >= attempts || when?.(error, attempt) === false) return undefined;
+  const { attempt, timeLeft } = context;
+  if (details!.gave || attempt >= attempts || (when !== undefined && !when(error, attempt))) return undefined;
+  const delay = backoffDelay(stage, backoff, attempt, details!.delay, error);
+  if (delay >= timeLeft) return Infinity;
   if (budget !== undefined && !budget.tryRetry()) return undefined;
-  return backoffDelay(stage, backoff, attempt, call.delay, error);
+  return delay;
 }

@@ -41,8 +41,7 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
   get requested(): number {
     if (this.ending) return 0;
     const room = this.limit - this.running - this.waiting - this.retrying;
-    if (this.inSourceOrder) return Math.min(room, this.window - this.held);
-    return Math.max(0, room - this.results.size);
+    return Math.max(0, this.inSourceOrder ? Math.min(room, this.window - this.held) : room - this.results.size);
   }
 
   /** While more than half of the waiting places are taken there is work to go on with, unless all of it waits for its key. */
@@ -68,11 +67,12 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
     const details = this.detailed ? this.detailsOf(value) : undefined;
     const key = this.key?.(value);
     if (this.released) return; // a callback unsubscribed
-    if (this.requested <= 0 && this.held >= this.bound) return this.overrun(value);
+    if (this.requested <= 0 && --this.promised < 0) return this.overrun(value);
     const call = new Call<T, R>(value, this.index++, key, this.arrivalTime(), details);
     if (details !== undefined) this.settings.retry?.budget?.called();
     this.results.enter(call);
     if (this.watcher !== undefined) this.watcher.arrived();
+    if (this.released) return; // so did what it was told by
     if (this.lanes === undefined && this.waiting === 0 && this.slotFree) return this.startOrExpire(call);
     this.waiting++;
     if (this.lanes === undefined) {
@@ -114,20 +114,21 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
     for (const call of calls) this.drop(call.value, 'cancelled', this.ageSince(call.arrivedAt));
   }
 
-  /** What it holds at most: what was asked for is taken, though the concurrency may have fallen since. */
-  private get bound(): number {
-    return this.inSourceOrder ? Math.min(this.highest, this.window) : this.highest;
-  }
-
   private overrun(value: T): void {
     if (this.ending) return this.drop(value, 'cancelled');
+    this.promised = 0;
     this.drop(value, 'overflow');
+    const capacity = this.inSourceOrder ? Math.min(this.limit, this.window) : this.limit;
     const advice = 'make it pause (see demandOf), or put a boundedBuffer with a named `overflow` before the pool';
-    this.endWith(new OverflowError(this.name, this.limit, advice));
+    this.endWith(new OverflowError(this.name, capacity, advice));
   }
 
   private startOrExpire(call: Call<T, R>): void {
-    if (call.timeLeft > 0) return this.start(call);
+    if (call.timeLeft > 0) this.start(call);
+    else this.expire(call);
+  }
+
+  protected expire(call: Call<T, R>): void {
     this.drop(call.value, 'expired', this.ageSince(call.arrivedAt));
     this.countOut(this.results.skip(call));
     this.lanes?.done(call.key);
@@ -137,15 +138,26 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
     if (this.watcher !== undefined) this.tell(slot, result);
     const { call } = slot;
     if (call === undefined) return;
-    this.give(call, result);
-    const { results, waiting } = this;
-    const usual = this.plain && waiting > 0 && results.size === 0 && !this.busy && this.running === this.concurrency;
-    if (!usual || this.innerListeners.size > 0 || this.retries.size > 0) return this.finished(slot);
-    // Worth a fifth of a pool's cost: the slot goes on with the next value, without a round of `run`.
-    this.countOut(1);
-    this.waiting--;
-    this.startIn(slot, this.queue.shift());
-    this.wakeSources();
+    const { results } = this;
+    if (!this.clearAhead || !results.first(call)) {
+      results.hold(call, result);
+      return this.finished(slot);
+    }
+    // The value is out before its result is: the consumer may end the stream with that.
+    this.free(slot);
+    this.countOut(results.finish(call));
+    this.lanes?.done(call.key);
+    this.pass(result);
+    const usual = this.plain && this.waiting > 0 && results.size === 0 && this.running === this.concurrency - 1;
+    if (usual && !this.busy && this.innerListeners.size === 0 && this.retries.size === 0) {
+      // Worth a fifth of a pool's cost: the slot goes on with the next value, without a round of `run`.
+      this.waiting--;
+      this.running++;
+      this.startIn(slot, this.queue.shift());
+      return this.wakeSources();
+    }
+    this.letGo(slot);
+    this.run();
   }
 
   /** A result of an inner Observable. */

@@ -1,14 +1,19 @@
 /** What happens when the user's own functions unsubscribe, throw, or call back into the pool. */
 import {
+  BehaviorSubject,
   config,
   EMPTY,
   finalize,
+  lastValueFrom,
   merge,
   NEVER,
   Observable,
-  type Subscriber,
+  of,
   Subscription,
+  take,
+  toArray,
   type ObservableInput,
+  type Subscriber,
 } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -17,6 +22,7 @@ import {
   fixed,
   pool,
   pull,
+  ReturnError,
   type MonitoredStage,
   type PoolOptions,
   type Worker,
@@ -316,5 +322,92 @@ describe('pool, callbacks', () => {
     calls[0]!.complete();
     expect(started).toEqual(['a1', 'a2', 'b1']);
     subscription.unsubscribe();
+  });
+
+  test('a concurrency that falls and rises inside a callback wakes who fell asleep meanwhile', async () => {
+    const concurrency = new BehaviorSubject(2);
+    const queue = boundedQueue<number>({ capacity: 10 });
+    const seen: number[] = [];
+    const subscription = queue.pipe(pool(async (value) => value, { concurrency })).subscribe((value) => {
+      seen.push(value);
+      if (value > 1) return;
+      concurrency.next(0);
+      queue.offer(2);
+      concurrency.next(2);
+    });
+    queue.offer(1);
+    await settled();
+    await settled();
+    expect(seen).toEqual([1, 2]);
+    subscription.unsubscribe();
+  });
+
+  test.each(['completion', 'source'] as const)(
+    'a value whose result the consumer ends the stream with is out, not cancelled: order %s',
+    async (order) => {
+      const drops: unknown[] = [];
+      let stage!: MonitoredStage;
+      const monitor = { add: (added: MonitoredStage): void => void (stage = added) };
+      const options = { concurrency: 1, waiting: 0, order, monitor, onDrop: (drop: unknown) => drops.push(drop) };
+      const values = await lastValueFrom(
+        pull(['a', 'b', 'c']).pipe(
+          pool(async (value: string) => value, options),
+          take(2),
+          toArray(),
+        ),
+      );
+      expect([values, drops]).toEqual([['a', 'b'], []]);
+      expect(stage.ledger).toMatchObject({ in: 2, out: 2, held: 0 });
+    },
+  );
+
+  test('what a timed-out attempt knows of itself stays as it was', async () => {
+    const seen: unknown[] = [];
+    let release!: () => void;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    const { time, source, consumer } = run(
+      async (_value, context) => {
+        const { attempt } = context;
+        await gate;
+        seen.push([attempt, context.attempt, context.signal.aborted, context.signal.reason]);
+      },
+      { timeout: 10, retry: { attempts: 2, backoff: fixed(1) } },
+    );
+    consumer.request(1);
+    source.send(1);
+    time.advanceBy(15);
+    release();
+    await settled();
+    expect(seen).toEqual([
+      [1, 1, true, expect.objectContaining({ code: 'SLUICE_WORKER_TIMEOUT' })],
+      [2, 2, false, undefined],
+    ]);
+  });
+
+  test('a worker that throws the ReturnError of another is tried again; one that returns nothing is not', () => {
+    let runs = 0;
+    const retry = { attempts: 3, backoff: () => 0 };
+    const other = run(
+      () => {
+        runs++;
+        throw new ReturnError('other', undefined, 'not mine');
+      },
+      { retry },
+    );
+    other.source.send(1);
+    other.time.advanceBy(1);
+    expect([runs, other.consumer.end]).toMatchObject([3, { error: { stage: 'other' } }]);
+    runs = 0;
+    const mine = run(() => (runs++, undefined as never), { retry });
+    mine.source.send(1);
+    mine.time.advanceBy(1);
+    expect([runs, mine.consumer.end]).toMatchObject([1, { error: { stage: 'pool' } }]);
+  });
+
+  test('a concurrency that is wrong from the start does not subscribe the source', () => {
+    const source = new ManualSource<number>();
+    const consumer = new ManualConsumer(source.pipe(pool(() => NEVER, { concurrency: of(-1) })));
+    expect(consumer.end).toMatchObject({ error: { code: 'SLUICE_OPTION' } });
+    expect(source.open).toBe(0);
   });
 });

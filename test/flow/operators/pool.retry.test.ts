@@ -301,7 +301,7 @@ describe('deadline', () => {
     });
     run.time.advanceBy(100);
     expect(run.drops.map(({ value, reason }) => [value, reason])).toEqual([[1, 'expired']]);
-    expect(run.seen).toEqual([[2, 20]]);
+    expect(run.seen).toEqual([[2, 10]]);
     expect(run.end).toBe('complete');
   });
 

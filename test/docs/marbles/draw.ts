@@ -112,7 +112,7 @@ function drawRow(row: Row, x: (time: number) => number, top: number): { svg: str
     ...requests.map(({ at }) => triangle(x(at), top)),
     ...spans.map((span, i) => pill(span, x(span.at), x(span.until), laneY(lanes[i]!))),
     ...points.map((point) => circle(point, x(point.at) + beside(point, points), middle)),
-    ...noted.map((mark) => note(mark, x('until' in mark ? mark.until : mark.at), bottom)),
+    ...together(noted).map((marks) => note(marks, x(noteTime(marks[0]!)), bottom)),
     ...row.marks.filter(({ kind }) => kind === 'complete').map(({ at }) => bar(x(at) + besideAll(at, points), middle)),
   ].join('\n');
   return { svg, height: bottom - top + (noted.length > 0 ? NOTES : 0) };
@@ -155,10 +155,26 @@ function circle({ value }: Point, cx: number, y: number): string {
   return colored(value, disc + text('', cx, y + 4, String(value)));
 }
 
-function note({ kind, value, note: said }: Span | Point, at: number, y: number): string {
+function noteTime(mark: Span | Point): number {
+  return 'until' in mark ? mark.until : mark.at;
+}
+
+/** Marks of which the same is said at the same time: that is said once. */
+function together(noted: readonly (Span | Point)[]): (Span | Point)[][] {
+  const groups = new Map<string, (Span | Point)[]>();
+  for (const mark of noted) {
+    const key = `${noteTime(mark)} ${mark.note!.text}`;
+    groups.set(key, [...(groups.get(key) ?? []), mark]);
+  }
+  return [...groups.values()];
+}
+
+function note(marks: readonly (Span | Point)[], at: number, y: number): string {
+  const { kind, note: said } = marks[0]!;
   if (said === undefined) return '';
   if (!said.lost) return text('small middle', at, y + 11, said.text);
-  return cross(at, y + 7) + text('small lost', at + 7, y + 11, kind === 'value' ? said.text : `${value} ${said.text}`);
+  const values = marks.map(({ value }) => value).join(', ');
+  return cross(at, y + 7) + text('small lost', at + 7, y + 11, kind === 'value' ? said.text : `${values} ${said.text}`);
 }
 
 function cross(x: number, y: number): string {

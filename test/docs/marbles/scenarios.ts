@@ -1,7 +1,19 @@
 /** The runs behind the pictures of the pages: each drives the real operator and notes what it does. */
 import { Readable, Writable } from 'node:stream';
 import { Subject, tap, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
-import { boundedBuffer, boundedQueue, pool, pull, shed, Sink, toAsyncIterable, toReadableStream } from 'sluice';
+import {
+  boundedBuffer,
+  boundedQueue,
+  fixed,
+  pool,
+  pull,
+  rateLimit,
+  shed,
+  shedByDelay,
+  Sink,
+  toAsyncIterable,
+  toReadableStream,
+} from 'sluice';
 import { fromReadable, toReadable, writeTo } from 'sluice/node';
 import { Recording, type RecordedRow } from './recording.js';
 
@@ -108,6 +120,105 @@ export const scenarios: readonly Scenario[] = [
           noted(results),
         )
         .subscribe();
+    },
+  },
+  {
+    name: 'shed-by-delay',
+    page: 'docs/operators/shed-by-delay.md',
+    title: 'shedByDelay({ capacity: 10, target: 5, interval: 40 }) behind a hot source',
+    description:
+      'A value comes every 20 ms, the consumer takes 30 ms for one, so that each waits longer than the one before. When even the shortest wait of an interval was longer than 5 ms, what has waited for more than 10 ms goes as expired when its turn comes: 6 and 7, later 10.',
+    run(recording) {
+      const sent = recording.row('hot source', 'a Subject');
+      const held = recording.row('shedByDelay', 'what waits', 4);
+      const consumer = recording.row('consumer', '30 ms each');
+      const source = new Subject<number>();
+      const shedding = shedByDelay<number>({
+        capacity: 10,
+        target: 5,
+        interval: 40,
+        scheduler: recording.scheduler,
+        onDrop: ({ value, reason }) => held.stop(value as number, { text: reason, lost: true }),
+      });
+      consume(recording, consumer, source.pipe(noted(sent), enter(held), shedding, leave(held)), () => 30);
+      for (let value = 1; value <= 12; value++) recording.after(20 * value, () => source.next(value));
+      recording.after(250, () => source.complete());
+    },
+  },
+  {
+    name: 'rate-limit',
+    page: 'docs/operators/rate-limit.md',
+    title: 'rateLimit({ rate: 1, per: 30, burst: 2 })',
+    description:
+      'The bucket holds two tokens, and one comes every 30 ms. 1 and 2 pass at once. 3 waits until there is a token for it, and while it waits the source is not asked.',
+    run(recording) {
+      const input = recording.row('source', 'pull(…)');
+      const held = recording.row('rateLimit', 'holds at most 1');
+      const output = recording.row('output');
+      pull(values(recording, input, 5))
+        .pipe(
+          enter(held),
+          rateLimit({ rate: 1, per: 30, burst: 2, mode: 'paced', scheduler: recording.scheduler }),
+          leave(held),
+          noted(output),
+        )
+        .subscribe();
+    },
+  },
+  {
+    name: 'pool-retry',
+    page: 'docs/operators/pool.md',
+    title: 'pool(work, { concurrency: 1, retry: { attempts: 2, backoff: fixed(30) } })',
+    description:
+      'The first attempt at 1 fails. While it waits for the second its slot is free for 2; then 1 goes before 3.',
+    run(recording) {
+      const input = recording.row('source', 'pull(…)');
+      const calls = recording.row('calls', 'at most 1 at once');
+      const results = recording.row('results');
+      let failed = false;
+      const work = async (value: number): Promise<number> => {
+        calls.start(value, 'work');
+        await recording.sleep(20);
+        const fails = value === 1 && !failed;
+        calls.stop(value, ...(fails ? [{ text: 'fails', lost: true }] : []));
+        if (!fails) return value;
+        failed = true;
+        throw new Error('fails');
+      };
+      const retry = { attempts: 2, backoff: fixed(30) };
+      pull(values(recording, input, 3))
+        .pipe(pool(work, { concurrency: 1, retry, scheduler: recording.scheduler }), noted(results))
+        .subscribe();
+    },
+  },
+  {
+    name: 'pool-concurrency',
+    page: 'docs/operators/pool.md',
+    title: 'pool(work, { concurrency: numbers$, waiting: 0 })',
+    description:
+      'One call at a time; from 60 ms on three; from 100 ms on one again: what runs goes on, and the next call starts when there is a place for it.',
+    run(recording) {
+      const input = recording.row('source', 'pull(…)');
+      const numbers = recording.row('numbers$', 'calls at once');
+      const calls = recording.row('calls', '', 3);
+      const results = recording.row('results');
+      const concurrency = new Subject<number>();
+      const set = (value: number): void => {
+        numbers.value(value);
+        concurrency.next(value);
+      };
+      const work = async (value: number): Promise<number> => {
+        calls.start(value, 'work');
+        await recording.sleep(40);
+        calls.stop(value);
+        return value;
+      };
+      pull(values(recording, input, 7))
+        .pipe(pool(work, { concurrency, waiting: 0 }), noted(results))
+        .subscribe();
+      set(1);
+      recording.after(60, () => set(3));
+      recording.after(100, () => set(1));
     },
   },
   {

@@ -5,8 +5,15 @@ import { OptionError } from './errors.js';
 export type Rule = readonly [expectation: string, holds: (value: never) => boolean, required?: 'required'];
 
 /** `Infinity` counts as an integer: unbounded only where the user wrote it. */
-export const POSITIVE: Rule = ['a positive integer', (value: unknown) => isInteger(value) && value > 0];
-export const NOT_NEGATIVE: Rule = ['an integer of at least 0', (value: unknown) => isInteger(value) && value >= 0];
+export const POSITIVE: Rule = ['a positive integer or Infinity', (value: unknown) => isInteger(value) && value > 0];
+export const NOT_NEGATIVE: Rule = [
+  'an integer of at least 0 or Infinity',
+  (value: unknown) => isInteger(value) && value >= 0,
+];
+export const COUNT: Rule = [
+  'a positive integer below Infinity',
+  (value: unknown) => Number.isInteger(value) && Number(value) > 0,
+];
 export const DURATION: Rule = ['a number of milliseconds above 0', (value: unknown) => isFinite(value) && value > 0];
 export const FUNCTION: Rule = ['a function', (value: unknown) => typeof value === 'function'];
 export const BOOLEAN: Rule = ['true or false', (value: unknown) => typeof value === 'boolean'];

@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { boundedBuffer, boundedQueue, OptionError, pool, pull, SluiceError, toAsyncIterable } from '../src/index.js';
+import {
+  boundedBuffer,
+  boundedQueue,
+  OptionError,
+  pool,
+  pull,
+  SluiceError,
+  toAsyncIterable,
+  toReadableStream,
+} from '../src/index.js';
+import { toReadable } from '../src/node/index.js';
 
 const wrong = (call: () => unknown): OptionError => {
   try {
@@ -31,7 +41,7 @@ describe('options', () => {
     };
     for (const [where, call] of Object.entries(calls)) {
       const error = wrong(call);
-      expect(error.message).toBe(`Expected \`capacity\` to be a positive integer, got ${shown} (${where})`);
+      expect(error.message).toBe(`Expected \`capacity\` to be a positive integer or Infinity, got ${shown} (${where})`);
       expect(error).toMatchObject({ code: 'SLUICE_OPTION', option: 'capacity', received: capacity });
     }
   });
@@ -39,6 +49,16 @@ describe('options', () => {
   test('Infinity is a capacity, where it is written', () => {
     expect(() => boundedBuffer({ capacity: Infinity })).not.toThrow();
     expect(() => pool(() => [], { concurrency: Infinity })).not.toThrow();
+  });
+
+  test('a queuing strategy may be any object that is one', () => {
+    class Counting {
+      readonly own = 1;
+      highWaterMark = Infinity;
+      size = (): number => this.own;
+    }
+    for (const strategy of [{}, { highWaterMark: 0 }, new CountQueuingStrategy({ highWaterMark: 2 }), new Counting()])
+      expect(() => toReadableStream(pull<never>([]), { strategy })).not.toThrow();
   });
 
   test.each([
@@ -84,6 +104,16 @@ describe('options', () => {
     () => pull(7 as never),
     () => pull(null as never),
     () => pull([], { readAhead: 0 }),
+    () => pull([], { readAhead: Infinity }), // without demand downstream it would read for ever, in one go
+    () => toReadableStream(pull([]), { strategy: { hwm: 3 } as never }),
+    () => toReadableStream(pull([]), { strategy: { highWaterMark: NaN } }),
+    () => toReadableStream(pull([]), { strategy: { highWaterMark: -1 } }),
+    () => toReadableStream(pull([]), { strategy: { highWaterMark: '3' as never } }),
+    () => toReadableStream(pull([]), { strategy: { size: 1 as never } }),
+    () => toReadableStream(pull([]), { strategy: 3 as never }),
+    () => toReadable(pull([]), { highWaterMark: Infinity }),
+    () => toReadable(pull([]), { highWaterMark: 1.5 }),
+    () => toReadable(pull([]), { highWaterMark: -1 }),
     () => toAsyncIterable(pull([]), { capacity: 0 }),
   ])('wrong option %# throws at the call', (call) => {
     expect(wrong(call)).toBeInstanceOf(SluiceError);

@@ -2,7 +2,7 @@
 import { Readable, type ReadableOptions } from 'node:stream';
 import type { Observable } from 'rxjs';
 import { boundedBuffer, Sink, SourceError, type Overflow } from '../index.js';
-import { BOOLEAN, check, checkOptions, OBSERVABLE, NOT_NEGATIVE, POSITIVE } from '../options.js';
+import { BOOLEAN, check, checkOptions, OBSERVABLE, POSITIVE, type Rule } from '../options.js';
 import { OVERFLOW } from '../flow/operators/boundedBuffer.js';
 
 /** Options of `toReadable`. */
@@ -13,7 +13,7 @@ export interface ToReadableOptions<T> {
   overflow?: Overflow<T> | undefined;
   /** False for a stream of bytes and strings. Default: true. */
   objectMode?: boolean | undefined;
-  /** The Readable's own buffer, in objects or bytes. Default: Node's. */
+  /** The Readable's own buffer, in objects or bytes. An integer of at least 0, not `Infinity`. Default: Node's. */
   highWaterMark?: number | undefined;
 }
 
@@ -43,7 +43,7 @@ export function toReadable<T>(source: Observable<T>, options: ToReadableOptions<
     capacity: POSITIVE,
     overflow: OVERFLOW,
     objectMode: BOOLEAN,
-    highWaterMark: NOT_NEGATIVE,
+    highWaterMark: HIGH_WATER_MARK,
   });
   const { capacity = 16, overflow, objectMode = true, highWaterMark } = options;
   const readableOptions: ReadableOptions = highWaterMark === undefined ? { objectMode } : { objectMode, highWaterMark };
@@ -78,3 +78,9 @@ export function toReadable<T>(source: Observable<T>, options: ToReadableOptions<
   });
   return readable;
 }
+
+/** As Node has it. */
+const HIGH_WATER_MARK: Rule = [
+  'an integer of at least 0, below Infinity',
+  (value: unknown) => Number.isInteger(value) && Number(value) >= 0,
+];

@@ -1,6 +1,6 @@
 /** A pipeline as a web stream. */
 import type { Observable } from 'rxjs';
-import { check, checkOptions, OBSERVABLE, OBJECT, POSITIVE } from '../../options.js';
+import { check, checkOptions, FUNCTION, OBJECT, OBSERVABLE, POSITIVE, type Rule } from '../../options.js';
 import { boundedBuffer, OVERFLOW, type Overflow } from '../operators/boundedBuffer.js';
 import { Sink } from './sink.js';
 
@@ -10,7 +10,10 @@ export interface ToReadableStreamOptions<T> {
   capacity?: number | undefined;
   /** What happens when a source that ignores demand overruns that. Default: `'error'`. */
   overflow?: Overflow<T> | undefined;
-  /** The stream's own queuing strategy: its `highWaterMark` is read ahead as well. Default: one value. */
+  /**
+   * The stream's own queuing strategy: its `highWaterMark`, a number of at least 0, or `Infinity`, is read ahead as well. Default: one
+   * value.
+   */
   strategy?: QueuingStrategy<T> | undefined;
 }
 
@@ -43,6 +46,7 @@ export function toReadableStream<T>(
   check('source', OBSERVABLE, source, 'toReadableStream');
   checkOptions('toReadableStream', options, { capacity: POSITIVE, overflow: OVERFLOW, strategy: OBJECT });
   const { capacity = 16, overflow, strategy } = options;
+  if (strategy !== undefined) checkStrategy(strategy);
   let sink: Sink<T> | undefined;
   let answered = (): void => undefined;
   return new ReadableStream<T>(
@@ -74,4 +78,16 @@ export function toReadableStream<T>(
     },
     strategy,
   );
+}
+
+const STRATEGY_RULES: Record<keyof QueuingStrategy, Rule> = {
+  highWaterMark: ['a number of at least 0', (value: unknown) => typeof value === 'number' && value >= 0],
+  size: FUNCTION,
+};
+
+/** The stream itself would ignore what it does not know. A strategy that is a class may have more than the two. */
+function checkStrategy(strategy: QueuingStrategy): void {
+  const { highWaterMark, size } = strategy;
+  const literal = Object.getPrototypeOf(strategy) === Object.prototype;
+  checkOptions('toReadableStream, strategy', literal ? strategy : { highWaterMark, size }, STRATEGY_RULES);
 }

@@ -1,7 +1,7 @@
 /** A source that reads only what was asked for. */
 import { Observable, type Subscriber } from 'rxjs';
 import { SourceError } from '../../errors.js';
-import { checkOptions, expected, POSITIVE, shown } from '../../options.js';
+import { checkOptions, COUNT, expected, shown } from '../../options.js';
 import { RingBuffer } from '../../core/ringBuffer.js';
 import { demandOf, type Demand } from '../demand.js';
 import { reportUnhandled } from '../unhandled.js';
@@ -14,7 +14,7 @@ export type PullInput<T> = Iterable<T> | AsyncIterable<T> | ReadableStream<T>;
 export interface PullOptions {
   /**
    * Reads in flight at most; never more than there is demand for. Raise it for an input that answers several `next()` calls
-   * at once; results are emitted in the order they were asked for. An integer of at least 1. Default: 1.
+   * at once; results are emitted in the order they were asked for. An integer of at least 1, not `Infinity`. Default: 1.
    */
   readAhead?: number | undefined;
 }
@@ -50,7 +50,7 @@ export interface PullOptions {
  * @throws SourceError in the stream when a ReadableStream is locked already
  */
 export function pull<T>(input: PullInput<T>, options: PullOptions = {}): Observable<T> {
-  checkOptions('pull', options, { readAhead: POSITIVE });
+  checkOptions('pull', options, { readAhead: COUNT });
   const { readAhead = 1 } = options;
   if ((typeof input === 'object' && input !== null) || typeof input === 'string') {
     if (isStream(input)) return asynchronous(() => streamIterator(input), readAhead);
@@ -182,7 +182,7 @@ class AsyncReader<T> {
     while (held.size > 0 && demand.requested > 0 && !subscriber.closed) subscriber.next(held.shift());
     if (subscriber.closed) return;
     if (this.end === undefined) {
-      while (this.asked + held.size < Math.min(this.readAhead, demand.requested)) this.ask();
+      while (!subscriber.closed && this.asked + held.size < Math.min(this.readAhead, demand.requested)) this.ask();
     } else if (held.size === 0) {
       if (this.end === 'complete') subscriber.complete();
       else subscriber.error(this.end.error);

@@ -114,8 +114,8 @@ describe('elastic', () => {
 
   test.each<[options: object, message: string]>([
     [{ min: 1 }, 'Expected `max` to be a positive integer'],
-    [{ min: 2.5, max: 4 }, 'Expected `min` to be a positive integer, got 2.5 (number)'],
-    [{ min: 0, max: 4 }, 'Expected `min` to be a positive integer, got 0 (number)'],
+    [{ min: 2.5, max: 4 }, 'Expected `min` to be a positive integer or Infinity, got 2.5 (number)'],
+    [{ min: 0, max: 4 }, 'Expected `min` to be a positive integer or Infinity, got 0 (number)'],
     [{ min: 5, max: 4 }, 'Expected `max` to be an integer of at least `min`, which is 5, got 4 (number)'],
     [{ min: 1, max: 4, drainWithin: 0 }, 'Expected `drainWithin`'],
     [{ min: 1, max: 4, evry: 5 }, 'Did you mean `every`?'],

@@ -238,8 +238,8 @@ describe('retry', () => {
   });
 
   test.each<[retry: object, message: string]>([
-    [{}, 'Expected `attempts` to be a positive integer, got undefined'],
-    [{ attempts: 0, backoff: () => 1 }, 'Expected `attempts` to be a positive integer, got 0 (number)'],
+    [{}, 'Expected `attempts` to be a positive integer or Infinity, got undefined'],
+    [{ attempts: 0, backoff: () => 1 }, 'Expected `attempts` to be a positive integer or Infinity, got 0 (number)'],
     [
       { attempts: 2 },
       'Expected `backoff` to be exponential(…), decorrelated(…), fixed(…) or a function, got undefined',

@@ -228,6 +228,21 @@ describe('pull of an async iterable', () => {
     expect(answers.returned).toBe(0);
   });
 
+  test('nothing more is read ahead once next() has unsubscribed', () => {
+    let asked = 0;
+    const input: AsyncIterable<number> = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => {
+          if (++asked === 3) stop.next();
+          return new Promise(() => undefined);
+        },
+      }),
+    };
+    const stop = new Subject<void>();
+    pull(input, { readAhead: 1_000 }).pipe(takeUntil(stop)).subscribe();
+    expect(asked).toBe(3);
+  });
+
   test('a rejection comes after the values before it, and later ones are ignored', async () => {
     const answers = new Answers<number>();
     const { sink, values, end } = consumer<number>();

@@ -10,7 +10,7 @@ import { ignoreErrors } from './ignoreErrors.js';
  *
  * Use it in the place of `from(readable)`, which reads everything at once. Without a stage downstream that limits, it does that too.
  *
- * A stream can be read once, so subscribe once. Order: as read; in byte mode a value is what the stream has buffered. Loss: none.
+ * A stream can be read once, so subscribe once: a second subscriber gets what is left when the first has ended, an error before. Order: as read; in byte mode a value is what the stream has buffered. Loss: none.
  * Unsubscribing destroys the stream; so does an early end downstream. Errors of the stream are passed on after what it had
  * given before.
  *
@@ -29,12 +29,15 @@ import { ignoreErrors } from './ignoreErrors.js';
  *
  * @returns an Observable that honours demand
  * @throws OptionError at the call when `readable` is no Readable
- * @throws SourceError in the stream when `readable` was destroyed before its end
+ * @throws SourceError in the stream when `readable` was destroyed before its end, or another subscriber reads it
  */
 export function fromReadable<T = unknown>(readable: Readable): Observable<T> {
   if (typeof (readable as Partial<Readable> | null)?.read !== 'function')
     expected('readable', 'a Node Readable', readable);
   return new Observable<T>((subscriber) => {
+    if (beingRead.has(readable)) {
+      return subscriber.error(new SourceError('The Readable is being read: by a subscriber that came before'));
+    }
     const demand = demandOf(subscriber);
     let reading = false;
     const read = (): void => {
@@ -65,8 +68,10 @@ export function fromReadable<T = unknown>(readable: Readable): Observable<T> {
       if (readable.readableEnded) end();
       else error(readable.errored ?? new SourceError('The Readable was destroyed before its end'));
     };
+    beingRead.add(readable);
     subscriber.add(demand.onRequest(read));
     subscriber.add(() => {
+      beingRead.delete(readable);
       readable.off('readable', notice).off('end', end).off('error', error).off('close', close);
       if (closed || readable.readableEnded) return;
       ignoreErrors(readable); // the stream may have been destroyed just now, its error still to come
@@ -80,3 +85,6 @@ export function fromReadable<T = unknown>(readable: Readable): Observable<T> {
     read();
   });
 }
+
+/** Those that have a subscriber: two would take each other's values. */
+const beingRead = new WeakSet<Readable>();

@@ -71,6 +71,14 @@ describe('fromReadable', () => {
     await expect(reading).rejects.toBeInstanceOf(SourceError);
   });
 
+  test('a second subscriber at the same time gets an error, and takes nothing from the first', async () => {
+    const readable = Readable.from([1, 2, 3]);
+    const reading = lastValueFrom(fromReadable(readable).pipe(toArray()));
+    await expect(lastValueFrom(fromReadable(readable))).rejects.toThrow(SourceError);
+    expect(await reading).toEqual([1, 2, 3]);
+    expect(await lastValueFrom(fromReadable(readable).pipe(toArray()))).toEqual([]);
+  });
+
   test('no listener is left', async () => {
     const readable = new PassThrough();
     const subscription = fromReadable(readable).subscribe();

@@ -24,6 +24,11 @@ export interface LawSubject {
   readonly drops?: readonly DropReason[];
   /** Whether arrival order is kept, or only among values of one key. Default: true. */
   readonly ordered?: boolean | ((value: number) => unknown);
+  /**
+   * Values that may stay in until others come or the source ends: 1 for an operator that compares each value with the next, 9 for
+   * batches of ten. An integer of at least 0, less than `bound`. Default: 0.
+   */
+  readonly holdsBack?: number;
   /** Calls of `work` that may run at once. Default: `Infinity`. */
   readonly concurrency?: number;
 }

@@ -1,5 +1,5 @@
 /** How a law is tried: by random scripts of steps, or by one long run. */
-import fc from 'fast-check';
+import { loadFastCheck } from './fastCheck.js';
 import { LawRun, STEPS, type LawSubject, type Step, type StepKind } from './lawRun.js';
 
 /** How often, and from where, a law is tried. */
@@ -17,7 +17,11 @@ export interface OperatorLaw {
   readonly name: string;
   /** The point of docs/semantics.md that it holds. */
   readonly semantics: string;
-  /** Throws with seed, path and the smallest script it found, when `subject` breaks the law. */
+  /**
+   * Throws when `subject` breaks the law: how, and, of a law about scripts, the seed, the path and the smallest script that was found.
+   *
+   * @throws MissingPackageError when `fast-check` is not installed, or can not be loaded because this is not Node
+   */
   check(subject: LawSubject, parameters?: LawParameters): void;
 }
 
@@ -40,11 +44,12 @@ export function scripted(
   atEnd?: (run: LawRun) => void,
   whole?: (subject: LawSubject, script: readonly Step[]) => void,
 ): OperatorLaw {
-  const script = fc.array(fc.tuple(fc.constantFrom(...weighted(kinds)), fc.nat(7)), { maxLength: 40, size: 'max' });
   return {
     name,
     semantics,
     check: (subject, { runs = 1_000, seed, path } = {}) => {
+      const fc = loadFastCheck();
+      const script = fc.array(fc.tuple(fc.constantFrom(...weighted(kinds)), fc.nat(7)), { maxLength: 40, size: 'max' });
       const property = fc.property(script, (steps) => {
         if (whole !== undefined) return whole(subject, steps);
         const run = new LawRun(subject);
@@ -54,7 +59,8 @@ export function scripted(
         }
         atEnd?.(run);
       });
-      fc.assert(property, { numRuns: runs, ...(seed !== undefined && { seed }), ...(path !== undefined && { path }) });
+      const from = { ...(seed !== undefined && { seed }), ...(path !== undefined && { path }) };
+      fc.assert(property, { numRuns: runs, includeErrorInReport: true, ...from });
     },
   };
 }

@@ -66,6 +66,11 @@ function watchTimers(): Watch {
       };
       const timer = original(fired, ...rest);
       running.set(timer, name);
+      watchMethods(timer, {
+        close: () => running.delete(timer),
+        [DISPOSE]: () => running.delete(timer),
+        refresh: () => running.set(timer, name),
+      });
       return timer;
     });
   }
@@ -82,6 +87,23 @@ function watchTimers(): Watch {
     },
     left: () => [...running.values()],
   };
+}
+
+const DISPOSE = (Symbol as { dispose?: symbol }).dispose ?? Symbol('dispose');
+
+/** Calls each of `watchers` before the method of its name, where `timer` has it: Node's timers are objects, a browser's numbers. */
+function watchMethods(timer: unknown, watchers: Record<PropertyKey, () => void>): void {
+  if (typeof timer !== 'object' || timer === null) return;
+  const methods = timer as Record<PropertyKey, unknown>;
+  for (const name of Reflect.ownKeys(watchers)) {
+    const method = methods[name];
+    if (typeof method !== 'function') continue;
+    const value = function (this: unknown, ...args: unknown[]): unknown {
+      watchers[name]!();
+      return method.apply(this, args);
+    };
+    Object.defineProperty(timer, name, { value, configurable: true, writable: true });
+  }
 }
 
 function watchAbortListeners(): Watch {

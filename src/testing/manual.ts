@@ -32,7 +32,10 @@ export class ManualSource<T> extends Observable<T> {
       const link = { subscriber, demand: demandOf(subscriber) };
       this.subscriptions++;
       this.links.push(link);
-      subscriber.add(() => this.links.splice(this.links.indexOf(link), 1));
+      subscriber.add(() => {
+        this.links.splice(this.links.indexOf(link), 1);
+        this.sendWaiting();
+      });
       subscriber.add(link.demand.onRequest(() => this.sendWaiting()));
       this.sendWaiting();
     });
@@ -43,12 +46,12 @@ export class ManualSource<T> extends Observable<T> {
     return this.links.length;
   }
 
-  /** What the last subscriber that is open asks for; 0 when none is. */
+  /** What every subscriber that is open asks for, the least of them; 0 when none is. */
   get requested(): number {
-    return this.links.at(-1)?.demand.requested ?? 0;
+    return this.links.length === 0 ? 0 : Math.min(...this.links.map(({ demand }) => demand.requested));
   }
 
-  /** Values of `sendOnDemand` that were not asked for yet. */
+  /** Values of `sendOnDemand` that were not asked for yet: they wait for the next subscriber if these end. */
   get unsent(): number {
     return this.waiting.length;
   }
@@ -58,18 +61,29 @@ export class ManualSource<T> extends Observable<T> {
     for (const { subscriber } of [...this.links]) subscriber.next(value);
   }
 
-  /** Sends `value` as soon as it is asked for. */
+  /** Sends `value` as soon as every subscriber asks for it. */
   sendOnDemand(value: T): void {
     this.waiting.push(value);
     this.sendWaiting();
   }
 
+  /** Completes every subscriber now, also while values are unsent. */
   complete(): void {
-    for (const { subscriber } of [...this.links]) subscriber.complete();
+    this.endEach((subscriber) => subscriber.complete());
   }
 
+  /** Ends every subscriber with `error` now, also while values are unsent. */
   error(error: unknown): void {
-    for (const { subscriber } of [...this.links]) subscriber.error(error);
+    this.endEach((subscriber) => subscriber.error(error));
+  }
+
+  /** Nothing unsent goes to those whose turn to end is still to come. */
+  private endEach(end: (subscriber: Subscriber<T>) => void): void {
+    const { sending, links } = this;
+    this.sending = true;
+    for (const { subscriber } of [...links]) end(subscriber);
+    this.sending = sending;
+    this.sendWaiting(); // one that subscribed meanwhile, by `retry` say, may ask for it
   }
 
   private sendWaiting(): void {

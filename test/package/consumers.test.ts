@@ -34,17 +34,30 @@ test('ESM, sluice/testing', () => {
   expect(lines('esm/testing.js')).toEqual(['Left over: setInterval']);
 });
 
-test.each(['esm/threads.js', 'cjs/threads.cjs'])('%s, with piscina and without', (program) => {
-  expect(lines(program)).toEqual(['4', '9', '16']);
-  const [installed, hidden] = ['node_modules/piscina', 'piscina-hidden'].map((path) => join(folder.path, path));
+/** Runs a program as `lines` does, where the package `name` is not installed. */
+function linesWithout(name: string, program: string): string[] {
+  const [installed, hidden] = [`node_modules/${name}`, `${name}-hidden`].map((path) => join(folder.path, path));
   renameSync(installed!, hidden!);
   try {
-    expect(lines(program)).toEqual([
-      'SLUICE_MISSING_PACKAGE `threads` needs the package `piscina`: npm install piscina@^5.3.2',
-    ]);
+    return lines(program);
   } finally {
     renameSync(hidden!, installed!);
   }
+}
+
+test.each(['esm/threads.js', 'cjs/threads.cjs'])('%s, with piscina and without', (program) => {
+  expect(lines(program)).toEqual(['4', '9', '16']);
+  expect(linesWithout('piscina', program)).toEqual([
+    'SLUICE_MISSING_PACKAGE `threads` needs the package `piscina`: npm install piscina@^5.3.2',
+  ]);
+});
+
+test.each(['esm/laws.js', 'cjs/laws.cjs'])('%s, with fast-check and without', (program) => {
+  expect(lines(program)).toEqual(['a', 'lawful']);
+  expect(linesWithout('fast-check', program)).toEqual([
+    'a',
+    'SLUICE_MISSING_PACKAGE `operatorLaws` needs the package `fast-check`: npm install fast-check@^4.0.0',
+  ]);
 });
 
 test('CommonJS, and both formats in one process', () => {

@@ -31,6 +31,22 @@ describe('leakCheck', () => {
     await leaks.check();
   });
 
+  test('nothing is left of timers that were closed or disposed of, and one that was refreshed is running', async () => {
+    const leaks = leakCheck();
+    setTimeout(nothing, 100_000).close();
+    setInterval(nothing, 100_000).close();
+    setTimeout(nothing, 100_000)[Symbol.dispose]();
+    setInterval(nothing, 100_000)[Symbol.dispose]();
+    setImmediate(nothing)[Symbol.dispose]();
+    let fired: (() => void) | undefined;
+    const firing = new Promise<void>((resolve) => (fired = resolve));
+    const again = setTimeout(() => fired!(), 1);
+    await firing;
+    again.refresh();
+    await expect(leaks.check()).rejects.toThrow(/^Left over: setTimeout$/);
+    again.close();
+  });
+
   test('a listener is not gone when one of another type is removed', async () => {
     const leaks = leakCheck();
     const controller = new AbortController();

@@ -31,7 +31,10 @@ export class SluiceError extends Error {
   }
 }
 
-/** An option or argument is missing, unknown or out of range. Thrown at the call, before anything has happened. */
+/**
+ * An option or argument is missing, unknown or out of range. Thrown at the call, before anything has happened; in the stream when a value
+ * of an Observable that is an option (`rate`, `concurrency`) is out of range.
+ */
 export class OptionError extends SluiceError {
   override get code(): string {
     return 'SLUICE_OPTION';
@@ -114,7 +117,10 @@ export class ReturnError extends SluiceError {
   }
 }
 
-/** A source could not be opened or let go, or ended before its end; `cause` is what it threw, where it threw. */
+/**
+ * A source could not be opened, read or let go, or ended before its end, or a Node stream could not carry what it gave; `cause` is what was
+ * thrown, where something was.
+ */
 export class SourceError extends SluiceError {
   override get code(): string {
     return 'SLUICE_SOURCE';

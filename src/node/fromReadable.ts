@@ -10,7 +10,7 @@ import { ignoreErrors } from './ignoreErrors.js';
  *
  * Use it in the place of `from(readable)`, which reads everything at once. Without a stage downstream that limits, it does that too.
  *
- * A stream can be read once, so subscribe once: a second subscriber gets what is left when the first has ended, an error before. Order: as read; in byte mode a value is what the stream has buffered. Loss: none.
+ * A stream can be read once, so subscribe once: a second subscriber at the same time gets an error. Order: as read; in byte mode a value is what the stream has buffered. Loss: none.
  * Unsubscribing destroys the stream; so does an early end downstream. Errors of the stream are passed on after what it had
  * given before.
  *

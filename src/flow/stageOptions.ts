@@ -11,9 +11,9 @@ import type { Demand } from './demand.js';
 export type DropReason = 'overflow' | 'evicted' | 'expired' | 'rate' | 'merged' | 'cancelled';
 
 /** A value that left a stage other than by its output. */
-export interface Drop {
+export interface Drop<T = unknown> {
   /** The value. */
-  readonly value: unknown;
+  readonly value: T;
   readonly reason: DropReason;
   /** The name of the stage that dropped it. */
   readonly stage: string;
@@ -54,16 +54,24 @@ export interface StageMonitor {
   add(stage: MonitoredStage): void;
 }
 
-/** The options that every stage takes. */
-export interface StageOptions {
+/** The options that every stage takes, and the type of its values. */
+export interface StageOptions<T = unknown> {
   /** What errors, drops and ledgers call the stage. Default: the operator's name. */
   name?: string | undefined;
   /** Called once for each value dropped, `merged` excepted (there the merge function has it). */
-  onDrop?: ((drop: Drop) => void) | undefined;
+  onDrop?: OnDrop<T>['call'] | undefined;
   /** The clock and timer; pass a `TestScheduler` in tests. Default: `asyncScheduler`. */
   scheduler?: SchedulerLike | undefined;
   /** Is given the stage of each subscription, to read its ledger while it works. Default: nobody. */
   monitor?: StageMonitor | undefined;
+}
+
+/**
+ * A method, for the compiler lets the options of a stage of any `T` be those of a stage then: it drops only what it was given. `T` is not
+ * inferred from it: one function may listen to drops of many types.
+ */
+interface OnDrop<T> {
+  call(drop: Drop<NoInfer<T>>): void;
 }
 
 /** The rule of `scheduler`. */

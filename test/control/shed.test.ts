@@ -19,8 +19,8 @@ describe('load shedding in a simulation', () => {
     const naive = (): Promise<typeof library> =>
       Promise.resolve({
         ...library,
-        shed: ({ name, onDrop, scheduler, monitor }) =>
-          library.boundedBuffer({ capacity: 500, overflow: 'drop-newest', name, onDrop, scheduler, monitor }),
+        shed: <T>({ name, onDrop, scheduler, monitor }: library.ShedOptions<T>) =>
+          library.boundedBuffer<T>({ capacity: 500, overflow: 'drop-newest', name, onDrop, scheduler, monitor }),
       });
     const bars = await shedBars([1], { end: 6_000, sluice: naive, throttle: { window: 1 } });
     const missed = bars.filter((bar) => !met(bar)).map(({ bar }) => bar.split(' ')[0]);

@@ -32,7 +32,7 @@ numbers.pipe(
       return value;
     },
     overflow: { merge: (held, incoming) => held + incoming },
-    onDrop: (drop) => expectTypeOf(drop).toEqualTypeOf<Drop>(),
+    onDrop: (drop) => expectTypeOf(drop).toEqualTypeOf<Drop<number>>(),
     monitor: { add: (stage) => expectTypeOf(stage.ledger).toEqualTypeOf<Ledger>() },
   }),
   map((value) => value.toFixed()),
@@ -131,10 +131,29 @@ numbers.pipe(
     capacity: 1,
     priority: (value) => (expectTypeOf(value).toEqualTypeOf<number>(), 1),
     deadline: (value) => (expectTypeOf(value).toEqualTypeOf<number>(), Infinity),
-    onDrop: (drop) => expectTypeOf(drop).toEqualTypeOf<Drop>(),
+    onDrop: (drop) => expectTypeOf(drop).toEqualTypeOf<Drop<number>>(),
   }),
 );
 numbers.pipe(boundedBuffer({ capacity: 1, deadline: (value) => (expectTypeOf(value).toEqualTypeOf<number>(), 1) }));
+
+// `onDrop` is given what the stage takes, of every stage. The type of the values is not inferred from it: one may listen to many.
+declare const drops: { of(value: number): void; any(drop: Drop): void; texts(drop: Drop<string>): void };
+const onDrop = ({ value }: Drop<number>) => drops.of(value);
+numbers.pipe(
+  boundedBuffer({ capacity: 1, onDrop: ({ value }) => drops.of(value) }),
+  shed({ capacity: 1, priority: () => 1, onDrop: ({ value }) => drops.of(value) }),
+  shedByDelay({ capacity: 1, onDrop: ({ value }) => drops.of(value) }),
+  rateLimit({ rate: 1, onDrop: ({ value }) => drops.of(value) }),
+  pool(async (value) => value.toFixed(), { concurrency: 1, onDrop: ({ value }) => drops.of(value) }),
+);
+expectTypeOf(numbers.pipe(boundedBuffer({ capacity: 1, onDrop }))).toEqualTypeOf<Observable<number>>();
+expectTypeOf(numbers.pipe(boundedBuffer({ capacity: 1, onDrop: drops.any }))).toEqualTypeOf<Observable<number>>();
+expectTypeOf(numbers.pipe(shedByDelay({ capacity: 1, onDrop: drops.any }))).toEqualTypeOf<Observable<number>>();
+expectTypeOf(numbers.pipe(pool(async () => 'text', { concurrency: 1, onDrop: drops.any }))).toEqualTypeOf<
+  Observable<string>
+>();
+// @ts-expect-error a number is dropped, not a text
+numbers.pipe(boundedBuffer({ capacity: 1, onDrop: drops.texts }));
 // @ts-expect-error `priority` is required
 shed({ capacity: 1 });
 // @ts-expect-error `capacity` is required

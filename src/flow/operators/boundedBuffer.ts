@@ -16,7 +16,7 @@ import { STAGE_RULES, type DropReason, type StageOptions } from '../stageOptions
 export type Overflow<T> = 'error' | 'drop-oldest' | 'drop-newest' | { readonly merge: (held: T, incoming: T) => T };
 
 /** Options of `boundedBuffer`. */
-export interface BoundedBufferOptions<T> extends StageOptions {
+export interface BoundedBufferOptions<T> extends StageOptions<T> {
   /** How much is held at most: values, or units of `cost`. An integer of at least 1, or `Infinity`. Required. */
   capacity: number;
   /** What happens when the source overruns the buffer. Default: `'error'`. */

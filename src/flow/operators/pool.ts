@@ -11,7 +11,7 @@ import type { Worker, WorkerSession, WorkerSource } from './poolWorkers.js';
 export type { RetryOptions, Worker, WorkerContext, WorkerSource, WorkerSession };
 
 /** Options of `pool`. */
-export interface PoolOptions<T> extends StageOptions {
+export interface PoolOptions<T> extends StageOptions<T> {
   /**
    * Calls of the worker that run at once: an integer of at least 1, or `Infinity`; an Observable of integers of at least 0, for none pauses
    * it; or `elastic(…)` or `adaptive(…)`. When it falls, what runs goes on; when the Observable completes, its last number stays. Required.

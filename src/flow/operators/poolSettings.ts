@@ -4,7 +4,7 @@ import type { StageOptions } from '../stageOptions.js';
 import type { RetryOptions } from './poolRetry.js';
 
 /** The options of `pool`, checked and with their defaults. */
-export interface PoolSettings<T> extends StageOptions {
+export interface PoolSettings<T> extends StageOptions<T> {
   readonly concurrency: number | Observable<number> | ConcurrencyRule;
   readonly key?: ((value: T) => unknown) | undefined;
   readonly timeout?: number | undefined;

@@ -17,7 +17,7 @@ export interface KeyedLimiter<T> {
 }
 
 /** Options of `rateLimit`. Either `rate` or `limiter` is required. */
-export interface RateLimitOptions<T> extends StageOptions {
+export interface RateLimitOptions<T> extends StageOptions<T> {
   /**
    * Values, or units of `cost`, in `per` milliseconds: a number above 0, or an Observable of such numbers that changes the rate while
    * values flow; none passes before its first. Each subscription has a bucket of its own.

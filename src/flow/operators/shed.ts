@@ -9,7 +9,7 @@ import { Stage } from '../stage.js';
 import { STAGE_RULES, type DropReason, type StageOptions } from '../stageOptions.js';
 
 /** Options of `shed`. */
-export interface ShedOptions<T> extends StageOptions {
+export interface ShedOptions<T> extends StageOptions<T> {
   /** Values held at most, in all lanes together. An integer of at least 1, or `Infinity`. Required. */
   capacity: number;
   /** How important a value is: an integer, a larger one is more important. At most 256 different ones may be held at a time. Required. */

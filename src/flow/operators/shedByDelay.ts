@@ -7,7 +7,7 @@ import { Stage } from '../stage.js';
 import { STAGE_RULES, type StageOptions } from '../stageOptions.js';
 
 /** Options of `shedByDelay`. */
-export interface ShedByDelayOptions extends StageOptions {
+export interface ShedByDelayOptions<T = unknown> extends StageOptions<T> {
   /** Values held at most. An integer of at least 1, or `Infinity`. Required. */
   capacity: number;
   /**
@@ -56,7 +56,7 @@ export interface ShedByDelayOptions extends StageOptions {
  * @returns an operator; each subscription has a buffer and a measure of its own
  * @throws OptionError at the call when an option is wrong
  */
-export function shedByDelay<T>(options: ShedByDelayOptions): MonoTypeOperatorFunction<T> {
+export function shedByDelay<T>(options: ShedByDelayOptions<T>): MonoTypeOperatorFunction<T> {
   checkOptions('shedByDelay', options, {
     ...STAGE_RULES,
     capacity: required(POSITIVE),

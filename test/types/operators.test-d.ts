@@ -137,7 +137,7 @@ numbers.pipe(
 numbers.pipe(boundedBuffer({ capacity: 1, deadline: (value) => (expectTypeOf(value).toEqualTypeOf<number>(), 1) }));
 
 // `onDrop` is given what the stage takes, of every stage. The type of the values is not inferred from it: one may listen to many.
-declare const drops: { of(value: number): void; any(drop: Drop): void; texts(drop: Drop<string>): void };
+declare const drops: { of: (value: number) => void; any: (drop: Drop) => void; texts: (drop: Drop<string>) => void };
 const onDrop = ({ value }: Drop<number>) => drops.of(value);
 numbers.pipe(
   boundedBuffer({ capacity: 1, onDrop: ({ value }) => drops.of(value) }),

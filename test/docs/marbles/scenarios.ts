@@ -59,7 +59,7 @@ export const scenarios: readonly Scenario[] = [
       const buffered = boundedBuffer<number>({
         capacity: 2,
         overflow: 'drop-oldest',
-        onDrop: ({ value, reason }) => held.stop(value as number, { text: reason, lost: true }),
+        onDrop: ({ value, reason }) => held.stop(value, { text: reason, lost: true }),
       });
       consume(recording, consumer, source.pipe(noted(sent), enter(held), buffered, leave(held)), () => 35);
       for (const value of [1, 2, 3, 4, 5, 6]) recording.after(10 * value, () => source.next(value));
@@ -80,7 +80,7 @@ export const scenarios: readonly Scenario[] = [
       const lanes = shed<number>({
         capacity: 2,
         priority: (value) => (value % 2 === 0 ? 1 : 0),
-        onDrop: ({ value, reason }) => held.stop(value as number, { text: reason, lost: true }),
+        onDrop: ({ value, reason }) => held.stop(value, { text: reason, lost: true }),
       });
       consume(recording, consumer, source.pipe(noted(sent), enter(held), lanes, leave(held)), () => 35);
       for (const value of [1, 2, 3, 4, 5, 6]) recording.after(10 * value, () => source.next(value));
@@ -138,7 +138,7 @@ export const scenarios: readonly Scenario[] = [
         target: 5,
         interval: 40,
         scheduler: recording.scheduler,
-        onDrop: ({ value, reason }) => held.stop(value as number, { text: reason, lost: true }),
+        onDrop: ({ value, reason }) => held.stop(value, { text: reason, lost: true }),
       });
       consume(recording, consumer, source.pipe(noted(sent), enter(held), shedding, leave(held)), () => 30);
       for (let value = 1; value <= 12; value++) recording.after(20 * value, () => source.next(value));

@@ -393,7 +393,7 @@ describe('boundedBuffer', () => {
         overflow: name === 'merge' ? { merge: (a, b) => (leave('merge', b), a + b) } : 'drop-newest',
         onDrop: ({ value, reason }) => {
           drops.push([value, reason]);
-          leave('onDrop', value as number);
+          leave('onDrop', value);
         },
         monitor: { add: (stage) => void stages.push(stage) },
       });

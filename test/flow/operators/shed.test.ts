@@ -489,7 +489,7 @@ describe('shed: what users pass in', () => {
         return p;
       },
       onDrop: ({ value, reason }) => {
-        gone.push(`${(value as Job).id} ${reason}`);
+        gone.push(`${value.id} ${reason}`);
         if (reason === 'evicted') consumer.unsubscribe();
       },
     });
@@ -513,7 +513,7 @@ describe('shed: what users pass in', () => {
         priority: ({ p }) => (leave('priority'), p),
         deadline: () => (leave('deadline'), Infinity),
         onDrop: ({ value, reason }) => {
-          drops.push(`${(value as Job).id} ${reason}`);
+          drops.push(`${value.id} ${reason}`);
           leave('onDrop');
         },
         monitor: { add: (stage) => void stages.push(stage) },

@@ -19,14 +19,18 @@ import { guarded, reportUnhandled } from './unhandled.js';
  *
  * ```ts
  * import { Observable, type MonoTypeOperatorFunction } from 'rxjs';
- * import { pull, Stage } from 'sluice';
+ * import { OverflowError, pull, Stage } from 'sluice';
  *
  * // Holds one value and lets it go when the next arrives.
  * class Lag<T> extends Stage<T> {
  *   private values: T[] = [];
- *   get requested() { return 2 - this.values.length; }
+ *   get requested() { return this.ending ? 0 : 2 - this.values.length; }
  *   get held() { return this.values.length; }
- *   protected accept(value: T) { this.values.push(value); this.run(); }
+ *   protected accept(value: T) {
+ *     if (this.values.length < 2) { this.values.push(value); return this.run(); }
+ *     this.drop(value, 'overflow'); // its source ignores demand
+ *     this.endWith(new OverflowError(this.name, 2, 'put a boundedBuffer before it'));
+ *   }
  *   protected work() {
  *     while (this.values.length > (this.ending ? 0 : 1) && this.downstream.requested > 0) this.emit(this.values.shift()!);
  *   }

@@ -14,6 +14,8 @@ export interface PoolFigures {
   readonly concurrency: number;
   /** All values in the pool. */
   readonly held: number;
+  /** Values that it would take now. */
+  readonly room: number;
 }
 
 /** A pool whose concurrency is set from outside. */

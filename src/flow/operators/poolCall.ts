@@ -100,6 +100,11 @@ export class Call<T, R> implements Entry<R>, WorkerContext, Abortable {
   }
 }
 
+/** Who subscribes to a call of a session, and takes a result that is all there is, as that of a promise, whether there is demand or not. */
+export interface Settling<R> {
+  settle(result: R): void;
+}
+
 /** What a call's outcome is reported to. */
 export interface CallOwner<T, R> {
   /** A promise came true: the only result of the slot's call. */
@@ -149,7 +154,7 @@ export class Slot<T, R> {
 }
 
 /** Subscribes to what one call returned, and ends the chain on which that finds its demand. */
-class Inner<T, R> extends Subscriber<R> implements Demand {
+class Inner<T, R> extends Subscriber<R> implements Demand, Settling<R> {
   constructor(
     private readonly owner: CallOwner<T, R>,
     private readonly slot: Slot<T, R>,
@@ -157,6 +162,13 @@ class Inner<T, R> extends Subscriber<R> implements Demand {
   ) {
     super();
     carryDemand(this);
+  }
+
+  /** A promise came true that the call had to wait for: its only result. */
+  settle(result: R): void {
+    if (this.closed) return;
+    this.slot.silence();
+    this.owner.resolved(this.slot, result);
   }
 
   get requested(): number {

@@ -1,7 +1,7 @@
 /** The calls of a pool: where they run, how long they may, whether they are tried again, and how many there are at once. */
 import { Observable, type ObservableInput, type Subscriber, type Unsubscribable } from 'rxjs';
 import { RingBuffer } from '../../core/ringBuffer.js';
-import { WorkerTimeoutError } from '../../errors.js';
+import { ReturnError, WorkerTimeoutError } from '../../errors.js';
 import { NOT_NEGATIVE } from '../../options.js';
 import type { ConcurrencyWatcher, PoolFigures, ScaledPool } from '../concurrency.js';
 import { expiryOf } from '../deadline.js';
@@ -84,7 +84,8 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   /** Its delay is over. */
   protected abstract tryAgain(call: Call<T, R>): void;
 
-  resize(concurrency: number): void {
+  resize(most: number): void {
+    const concurrency = Math.min(most, (this.workers as Partial<WorkerSource<T, R>>).max ?? Infinity);
     const { waiting = concurrency, window } = this.settings;
     const { requested } = this;
     this.concurrency = concurrency;
@@ -98,7 +99,8 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
 
   figures(): PoolFigures {
     const { index, held, running, concurrency } = this;
-    return { now: this.now(), arrived: index, held, running, concurrency, waiting: this.unstarted + this.retrying };
+    const [room, waiting] = [Math.max(0, this.requested), this.unstarted + this.retrying];
+    return { now: this.now(), arrived: index, held, room, running, concurrency, waiting };
   }
 
   now(): number {
@@ -176,7 +178,7 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   }
 
   private openSession(): Worker<T, ObservableInput<R>> {
-    const session = (this.workers as WorkerSource<T, R>).open(this.concurrency, this.scheduler);
+    const session = (this.workers as WorkerSource<T, R>).open(this.concurrency, this.scheduler, this.name);
     this.session = session;
     return (this.worker = (value, context) => session.run(value, context));
   }
@@ -238,6 +240,7 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   private delayOf(call: Call<T, R>, error: unknown): number | undefined {
     const { retry } = this.settings;
     if (retry === undefined || this.released) return undefined;
+    if (error instanceof ReturnError && error.stage === this.name) return undefined; // wrong, not unlucky
     return retryDelay(this.name, retry, call, error);
   }
 }

@@ -19,7 +19,10 @@ export interface WorkerSession<T, R> {
 
 /** Opens a session for each subscription, at its first value: what `threads` of `sluice/threads` returns. */
 export interface WorkerSource<T, R> {
-  open(concurrency: number, scheduler: SchedulerLike): WorkerSession<T, R>;
+  /** Calls that it can run at once, where that is bounded: a pool runs no more, whatever its `concurrency`. */
+  readonly max?: number | undefined;
+  /** @param name the pool's, for errors */
+  open(concurrency: number, scheduler: SchedulerLike, name?: string): WorkerSession<T, R>;
 }
 
 /** What a worker returned as something to subscribe to; arrays, strings and iterables are read by demand. */

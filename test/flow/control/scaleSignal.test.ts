@@ -143,7 +143,7 @@ describe('scaleSignal', () => {
   test('a stream that is subscribed again and again takes no more memory', () => {
     const scale = scaleSignal({ concurrency: 4, max: 10 });
     let looks = 0;
-    const figures = { now: 0, arrived: 0, waiting: 0, running: 0, held: 0, concurrency: 4 };
+    const figures = { now: 0, arrived: 0, waiting: 0, room: 0, running: 0, held: 0, concurrency: 4 };
     for (let i = 0; i < 100; i++) {
       scale.attach({
         name: 'ended',

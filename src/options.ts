@@ -57,6 +57,11 @@ export function check(option: string, [expectation, holds]: Rule, value: unknown
   if (!holds(value as never)) expected(option, expectation, value, where);
 }
 
+/** Throws an `OptionError` where `max` is below `min`. */
+export function checkRange(min: number, max: number, where: string): void {
+  if (max < min) expected('max', `an integer of at least \`min\`, which is ${min}`, max, where);
+}
+
 /** Throws an `OptionError` saying what `option` should have been, and what for. */
 export function expected(option: string, expectation: string, value: unknown, where?: string): never {
   const whose = where === undefined ? '' : ` (${where})`;

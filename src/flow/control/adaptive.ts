@@ -1,27 +1,27 @@
 /** A pool that finds out how much the other side can bear. */
 import { Aimd } from '../../core/aimd.js';
 import { Vegas } from '../../core/vegas.js';
-import { checkOptions, DURATION, expected, FUNCTION, POSITIVE, required } from '../../options.js';
+import { checkOptions, checkRange, DURATION, expected, FUNCTION, POSITIVE, required } from '../../options.js';
 import type { ConcurrencyRule } from '../concurrency.js';
 import { isOverload } from './overload.js';
 import { PoolWatcher, type ConcurrencyControl } from './poolWatcher.js';
 
 /** Options of `adaptive`. */
 export interface AdaptiveOptions {
-  /** Calls that may always run at once. An integer of at least 1. Default: 1. */
+  /** Calls that may always run at once. An integer of at least 1, or `Infinity`. Default: 1. */
   min?: number | undefined;
-  /** Calls that ever run at once. An integer of at least `min`. Required. */
+  /** Calls that ever run at once. An integer of at least `min`, or `Infinity`. Required. */
   max: number;
   /** Calls at once to begin with. An integer from `min` to `max`. Default: 20, or what of that is between them. */
   initial?: number | undefined;
-  /** Milliseconds that a call is to take at most. With it the limit follows this number instead of what calls took when idle. Default: none. */
+  /** Milliseconds that a call is to take at most. Above 0. With it the limit follows this number, not what calls took when idle. Default: none. */
   latencyTarget?: number | undefined;
   /**
    * Which outcomes say that the other side is overloaded: called with the error of a call that failed and, if it is given, with what each
    * promise came to. Default: timeouts, and errors with a `status` or `statusCode` of 429, 503 or 504.
    */
   isOverload?: ((outcome: unknown) => boolean) | undefined;
-  /** A number from 0 to 1, for when to measure anew. Default: `Math.random`. */
+  /** Returns a number of at least 0 and below 1, for when to measure anew: not all clients at once. Default: `Math.random`. */
   random?: (() => number) | undefined;
 }
 
@@ -62,7 +62,7 @@ export function adaptive(options: AdaptiveOptions): ConcurrencyRule {
     random: FUNCTION,
   });
   const { min = 1, max } = options;
-  if (max < min) expected('max', `an integer of at least \`min\`, which is ${min}`, max, 'adaptive');
+  checkRange(min, max, 'adaptive');
   const { initial = Math.max(min, Math.min(20, max)) } = options;
   if (initial < min || initial > max) expected('initial', `an integer from ${min} to ${max}`, initial, 'adaptive');
   return { max, attach: (pool) => new PoolWatcher(pool, new AdaptiveControl({ ...options, min, initial })) };

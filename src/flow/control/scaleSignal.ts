@@ -3,7 +3,7 @@ import { asyncScheduler, Observable, type SchedulerLike } from 'rxjs';
 import { LittleLaw } from '../../core/littleLaw.js';
 import { SteadyClock } from '../../core/steadyClock.js';
 import { ReturnError } from '../../errors.js';
-import { checkOptions, DURATION, expected, FUNCTION, POSITIVE, required, shown, type Rule } from '../../options.js';
+import { checkOptions, checkRange, DURATION, FINITE, FUNCTION, POSITIVE, required, shown } from '../../options.js';
 import type { ConcurrencyRule, ConcurrencyWatcher, PoolFigures, ScaledPool } from '../concurrency.js';
 import { SCHEDULER } from '../stageOptions.js';
 import { SteadyTime } from '../steadyTime.js';
@@ -74,7 +74,7 @@ export function scaleSignal(options: ScaleSignalOptions): ScaleSignal {
     scheduler: SCHEDULER,
   });
   const { min = 1, max } = options;
-  if (max < min) expected('max', `an integer of at least \`min\`, which is ${min}`, max, 'scaleSignal');
+  checkRange(min, max, 'scaleSignal');
   return new Signal(options, min);
 }
 
@@ -90,11 +90,6 @@ export interface ScaleSignal extends ConcurrencyRule {
   /** `value` at once, and then each time it has changed; looks every `every` milliseconds while it is subscribed. Does not end. */
   readonly value$: Observable<number>;
 }
-
-const FINITE: Rule = [
-  'a positive integer below Infinity',
-  (value: unknown) => Number.isInteger(value) && (value as number) > 0,
-];
 
 class Signal implements ScaleSignal {
   readonly max: number;

@@ -154,11 +154,14 @@ export class WorkerCreateError extends SluiceError {
   }
 
   constructor(
+    /** The name of the pool. */
+    readonly stage: string,
     /** How often it was tried. */
     readonly attempts: number,
     cause: unknown,
   ) {
-    super(`no worker could be made in ${attempts} attempts`, { cause });
+    const tries = attempts === 1 ? '1 attempt' : `${attempts} attempts`;
+    super(`\`${stage}\`: no worker could be made in ${tries}: ${messageOf(cause)}`, { cause });
   }
 }
 
@@ -202,6 +205,10 @@ export class ThreadError extends SluiceError {
   }
 
   constructor(cause: unknown) {
-    super(`a thread ended before its call had: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super(`a thread ended before its call had: ${messageOf(cause)}`, { cause });
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

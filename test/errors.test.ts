@@ -13,7 +13,7 @@ const errors = [
   new ReturnError('pool', undefined, 'no'),
   new SourceError('gone', new Error('why')),
   new RateLimitError('stage', 5),
-  new WorkerCreateError(3, new Error('cause')),
+  new WorkerCreateError('pool', 3, new Error('cause')),
   new ThrottledError(0.5),
   new MissingPackageError('piscina', '^5.3.2', 'threads', new Error('cause')),
   new ThreadError(new Error('worker exited with code: 1')),

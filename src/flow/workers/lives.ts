@@ -1,22 +1,18 @@
 /** The workers of one pool: made when a call needs one, used by one call at a time, given up. */
-import { Observable, tap, type SchedulerLike, type Subscriber } from 'rxjs';
+import { from, Observable, tap, type SchedulerLike } from 'rxjs';
 import { IdleStack } from '../../core/idleStack.js';
 import { WorkerCreateError } from '../../errors.js';
 import { backoffDelay } from '../control/backoffDelay.js';
-import type { WorkerContext } from '../operators/poolCall.js';
+import type { Settling, WorkerContext } from '../operators/poolCall.js';
 import { sourceOf, type WorkerSession } from '../operators/poolWorkers.js';
 import { SteadyTime } from '../steadyTime.js';
 import { Timer } from '../timer.js';
 import { reportUnhandled } from '../unhandled.js';
 import { Coming } from './coming.js';
-import { single } from './single.js';
 import type { LifeSettings } from './workerLife.js';
 
-/** A call that waits for a worker. */
-interface Hire<W> {
-  take(worker: W): void;
-  fail(error: unknown): void;
-}
+/** A call in the line: told its worker, or, by an error, that there is none. */
+type Hire<W> = (worker: () => W) => void;
 
 /**
  * A worker is *coming* (see `Coming`), then *busy* and *idle* in turn, then *given up*: its call was aborted, it is not healthy, there are
@@ -41,22 +37,35 @@ export class Lives<W, T, R> implements WorkerSession<T, R> {
     private readonly life: LifeSettings<W, T>,
     private concurrency: number,
     scheduler: SchedulerLike,
+    private readonly name: string,
   ) {
     this.time = new SteadyTime(scheduler);
     this.timer = new Timer(this.time, () => this.onTime());
   }
 
-  run(value: T, context: WorkerContext): Observable<R> {
+  /** The call itself where a worker is there; else what waits for one. The pool measures and judges promises: they go to it as they are. */
+  run(value: T, context: WorkerContext): Promise<R> | Observable<R> {
+    let found: (() => W) | undefined;
+    const leave = this.queue((worker) => (found = worker));
+    if (found !== undefined) return this.work(found(), value, context);
+    leave();
     return new Observable((subscriber) => {
-      const hire: Hire<W> = {
-        take: (worker) => this.work(worker, value, context, subscriber),
-        fail: (error) => subscriber.error(error),
+      const { settle } = subscriber as Partial<Settling<R>>; // of a pool's, of this copy of the package or another
+      const fail = (error: unknown): void => subscriber.error(error);
+      const start = (worker: () => W): void => {
+        try {
+          const result = this.work(worker(), value, context);
+          if (subscriber.closed) return;
+          if (settle === undefined || !(result instanceof Promise)) from(result).subscribe(subscriber);
+          else result.then(settle.bind(subscriber), fail);
+        } catch (error) {
+          fail(error);
+        }
       };
-      this.line.add(hire);
+      const leave = this.queue(start);
       subscriber.add(() => {
-        if (this.line.delete(hire)) this.tidy();
+        if (leave()) this.tidy();
       });
-      this.serve();
     });
   }
 
@@ -78,13 +87,19 @@ export class Lives<W, T, R> implements WorkerSession<T, R> {
     while (this.idle.size > 0) this.giveUp(this.idle.shift());
   }
 
+  /** Puts a call in the line; returns what takes it out, and says whether it was still there. */
+  private queue(hire: Hire<W>): () => boolean {
+    this.line.add(hire);
+    this.serve();
+    return () => this.line.delete(hire);
+  }
+
   /** All workers, and those on their way. */
   private get size(): number {
     return this.busy + this.idle.size + this.coming.size;
   }
 
-  private work(worker: W, value: T, context: WorkerContext, subscriber: Subscriber<R>): void {
-    this.busy++;
+  private work(worker: W, value: T, context: WorkerContext): Promise<R> | Observable<R> {
     let over = false;
     const end = (usable: boolean): void => {
       if (over) return;
@@ -94,20 +109,31 @@ export class Lives<W, T, R> implements WorkerSession<T, R> {
       else this.giveUp(worker);
       this.tidy();
     };
-    subscriber.add(() => end(false)); // nobody knows what an aborted call does to its worker
-    try {
-      const result = this.life.run(worker, value, context);
-      if (subscriber.closed && result instanceof Promise) result.catch(() => undefined); // as one that is late
-      if (subscriber.closed) return;
-      const complete = (): void => {
-        end(true);
-        this.serve();
-      };
-      const source = result instanceof Promise ? single<R>(result as Promise<R>) : sourceOf<R>('workers', result);
-      source.pipe(tap({ complete, error: () => end(true) })).subscribe(subscriber);
-    } catch (error) {
+    const abort = (): void => end(false); // nobody knows what an aborted call does to its worker
+    const fail = (): void => end(true);
+    const complete = (): void => {
       end(true);
-      subscriber.error(error);
+      this.serve();
+    };
+    try {
+      if (this.closed) throw new DOMException('the stream has ended', 'AbortError');
+      const result: unknown = this.life.run(worker, value, context);
+      if (this.closed) abort();
+      if (!(result instanceof Promise)) {
+        return sourceOf<R>(this.name, result).pipe(tap({ complete, error: fail, unsubscribe: abort }));
+      }
+      const { signal } = context;
+      if (signal.aborted) abort();
+      else signal.addEventListener('abort', abort);
+      const ended = (end: () => void) => (): void => {
+        signal.removeEventListener('abort', abort);
+        end();
+      };
+      result.then(ended(complete), ended(fail)); // before the pool, which then finds the worker idle
+      return result as Promise<R>;
+    } catch (error) {
+      fail();
+      throw error;
     }
   }
 
@@ -182,15 +208,14 @@ export class Lives<W, T, R> implements WorkerSession<T, R> {
   private failed(one: Coming<W>, error: unknown): void {
     const { attempts, backoff } = this.life;
     try {
-      if (one.attempts >= attempts) throw new WorkerCreateError(one.attempts, error);
-      one.delay = backoffDelay('workers', backoff, one.attempts, one.delay, error);
+      if (one.attempts >= attempts) throw new WorkerCreateError(this.name, one.attempts, error);
+      one.delay = backoffDelay(this.name, backoff, one.attempts, one.delay, error);
       one.due = this.time.now() + one.delay;
     } catch (thrown) {
       this.coming.delete(one);
-      const [first] = this.line;
-      if (first === undefined) return;
-      this.line.delete(first);
-      first.fail(thrown);
+      this.answer(() => {
+        throw thrown;
+      });
     }
     this.tidy();
   }
@@ -218,10 +243,17 @@ export class Lives<W, T, R> implements WorkerSession<T, R> {
   }
 
   private provide(worker: W): void {
+    if (this.line.size === 0) return this.keep(worker);
+    this.busy++;
+    this.answer(() => worker);
+  }
+
+  /** Tells the first call in the line. */
+  private answer(worker: () => W): void {
     const [first] = this.line;
-    if (first === undefined) return this.keep(worker);
+    if (first === undefined) return;
     this.line.delete(first);
-    first.take(worker);
+    first(worker);
   }
 
   /** For the next call; if there are too many of them, `tidy` sees to it. */

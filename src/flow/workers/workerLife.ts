@@ -19,11 +19,14 @@ export interface WorkerLife<W, T, O extends ObservableInput<unknown>> {
   destroy?: ((worker: W) => unknown) | undefined;
   /** Asked before a worker is used again; one that is not, or for which it throws, is destroyed, and another takes its place. Default: all are. */
   healthy?: ((worker: W) => boolean | PromiseLike<boolean>) | undefined;
-  /** Workers at most; calls beyond them wait for one. An integer of at least 1, or `Infinity`. Default: as many as calls run. */
+  /** Workers at most: the pool runs no more calls, whatever its `concurrency`. An integer of at least 1, or `Infinity`. Default: no limit. */
   max?: number | undefined;
-  /** Milliseconds after which an idle worker is destroyed, if there are more than `min`. Above 0. Default: it is kept. */
+  /**
+   * Milliseconds after which an idle worker is destroyed, if there are more than `min`. Above 0. Its timer keeps a process of Node's alive
+   * as long. Default: it is kept.
+   */
   idleTimeout?: number | undefined;
-  /** Workers that `idleTimeout` leaves. An integer of at least 0. Default: 0. */
+  /** Workers that `idleTimeout` leaves; only with that. An integer of at least 0, or `Infinity`. Default: 0. */
   min?: number | undefined;
   /** Attempts to make a worker. An integer of at least 1, or `Infinity`. Default: 8. */
   attempts?: number | undefined;

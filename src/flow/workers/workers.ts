@@ -1,6 +1,15 @@
 /** Workers that are made, used for many values, and given up: connections, browsers, sessions. */
 import type { ObservableInput, ObservedValueOf } from 'rxjs';
-import { checkOptions, DURATION, expected, FUNCTION, NOT_NEGATIVE, POSITIVE, required } from '../../options.js';
+import {
+  checkOptions,
+  checkRange,
+  DURATION,
+  expected,
+  FUNCTION,
+  NOT_NEGATIVE,
+  POSITIVE,
+  required,
+} from '../../options.js';
 import { exponential } from '../control/backoff.js';
 import { BACKOFF } from '../control/backoffDelay.js';
 import type { WorkerSource } from '../operators/poolWorkers.js';
@@ -15,7 +24,7 @@ export type { CreateContext, WorkerLife };
  * Use it where setting up is dear: database connections, browsers, sockets with a login. Not for plain functions, and not for work that
  * needs a CPU of its own: that is `threads` of `sluice/threads`.
  *
- * A worker is made when a call needs one and none is idle: never more than calls run. The last one used is used again first. The call waits
+ * A worker is made when a call needs one and none is idle: never more than calls run, and never more calls run than `max`. The last one used is used again first. The call waits
  * meanwhile, in its slot, and the pool's `timeout` counts that time. A call that was aborted, by a timeout or by the stream's end, has its
  * worker destroyed at once, for nobody knows what state that is in; one that failed does not, unless `healthy` says so. When the pool's
  * concurrency falls, idle workers above it are destroyed at once, the longest idle first, and busy ones when their call ends. When the
@@ -63,10 +72,16 @@ export function workers<W, T, O extends ObservableInput<unknown>>(
   });
   const { create, run, destroy, healthy, max = Infinity, min = 0, attempts = 8 } = life;
   const { idleTimeout = Infinity, timeout = Infinity, backoff = exponential({ base: 100, max: 10_000 }) } = life;
-  if (max < min) expected('max', `an integer of at least \`min\`, which is ${min}`, max, 'workers');
+  checkRange(min, max, 'workers');
+  if (min > 0 && life.idleTimeout === undefined) {
+    expected('idleTimeout', 'a number of milliseconds where there is a `min`', undefined, 'workers');
+  }
   const settings: LifeSettings<W, T> = {
     ...{ create, run, destroy, healthy },
     ...{ max, idleTimeout, min, attempts, backoff, timeout },
   };
-  return { open: (concurrency, scheduler) => new Lives<W, T, ObservedValueOf<O>>(settings, concurrency, scheduler) };
+  return {
+    max,
+    open: (concurrency, scheduler, name = 'workers') => new Lives(settings, concurrency, scheduler, name),
+  };
 }

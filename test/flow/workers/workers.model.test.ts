@@ -33,8 +33,7 @@ type Step =
 
 interface Setting {
   readonly max: number;
-  readonly min: number;
-  readonly idleTimeout: number | undefined;
+  readonly idling: { readonly min: number; readonly idleTimeout: number | undefined };
   readonly timeout: number | undefined;
   readonly callTimeout: number | undefined;
   readonly checked: boolean;
@@ -58,7 +57,7 @@ class Model {
   subscription: Subscription;
 
   constructor(setting: Setting) {
-    const { max, min, idleTimeout, timeout, callTimeout, checked } = setting;
+    const { max, idling, timeout, callTimeout, checked } = setting;
     const life = workers({
       create: () => {
         const making = new Open<number>();
@@ -89,7 +88,7 @@ class Model {
         : undefined,
       backoff: fixed(10),
       attempts: Infinity,
-      ...{ max, min, idleTimeout, timeout },
+      ...{ max, ...idling, timeout },
     });
     this.subscription = this.source
       .pipe(
@@ -173,8 +172,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 const setting: fc.Arbitrary<Setting> = fc.record({
   max: fc.constantFrom(1, 2, Infinity),
-  min: fc.constantFrom(0, 1),
-  idleTimeout: fc.constantFrom(undefined, 20),
+  idling: fc.constantFrom({ min: 0, idleTimeout: undefined }, { min: 0, idleTimeout: 20 }, { min: 1, idleTimeout: 20 }),
   timeout: fc.constantFrom(undefined, 30),
   callTimeout: fc.constantFrom(undefined, 25),
   checked: fc.boolean(),

@@ -1,6 +1,8 @@
-import { BehaviorSubject, config, NEVER, Observable, of, Subject, throwError } from 'rxjs';
+import { BehaviorSubject, config, NEVER, Observable, of, Subject, throwError, timer } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
+  adaptive,
+  elastic,
   fixed,
   OptionError,
   pool,
@@ -9,7 +11,9 @@ import {
   WorkerCreateError,
   workers,
   WorkerTimeoutError,
+  type ConcurrencyRule,
   type CreateContext,
+  type PoolFigures,
   type PoolOptions,
   type WorkerLife,
 } from '../../../src/index.js';
@@ -78,6 +82,16 @@ class Run {
   get news(): string[] {
     return this.log.splice(0);
   }
+}
+
+function* endless(): Generator<number> {
+  for (let i = 0; ; i++) yield i;
+}
+
+/** Comes true in virtual time, without a turn of the loop. */
+function inVirtualTime(time: VirtualTime, ms: number): PromiseLike<number> {
+  const then = (made: (value: number) => void): void => void timer(ms, time.scheduler).subscribe(() => made(1));
+  return { then } as never;
 }
 
 /** A promise that the test settles. */
@@ -188,6 +202,83 @@ describe('a life', () => {
     expect(consumer.end).toBe('complete');
   });
 
+  test.each<[when: string, create: () => number | Promise<number>, healthy: () => boolean | Promise<boolean>]>([
+    ['at once', () => 1, () => true],
+    ['later', async () => 1, async () => true],
+  ])(
+    'with workers there %s, a rule is told what promises came to, as soon as they have',
+    async (_, create, healthy) => {
+      const told: unknown[] = [];
+      const rule: ConcurrencyRule = {
+        max: 2,
+        attach: (pool) => {
+          pool.resize(2);
+          const nothing = (): void => undefined;
+          return {
+            arrived: nothing,
+            started: nothing,
+            failed: nothing,
+            look: nothing,
+            ended: (_, it) => told.push(it),
+          };
+        },
+      };
+      const life = workers({ create, run: async (_worker, value: number) => value * 2, healthy });
+      const consumer = new ManualConsumer(pull([1, 2, 3]).pipe(pool(life, { concurrency: rule })));
+      await settle();
+      expect(told).toEqual([2, 4]);
+      consumer.request(3);
+      await settle();
+      expect(told).toEqual([2, 4, 6]);
+      expect(consumer.values).toEqual([2, 4, 6]);
+    },
+  );
+
+  test('adaptive sees the overload in what workers return', async () => {
+    const life = workers({ create: async () => 1, run: async () => ({ status: 503 }) });
+    const judged: unknown[] = [];
+    const isOverload = (outcome: unknown): boolean => judged.push(outcome) > 0;
+    pull([1, 2, 3])
+      .pipe(pool(life, { concurrency: adaptive({ max: 2, isOverload }) }))
+      .subscribe();
+    await settle();
+    expect(judged).toEqual([{ status: 503 }, { status: 503 }, { status: 503 }]);
+  });
+
+  test('a promise that comes true after its call was aborted changes nothing, and its worker is gone', async () => {
+    const slow = later<string>();
+    const used: number[] = [];
+    const destroyed: number[] = [];
+    const time = new VirtualTime();
+    const life = workers({
+      create: () => used.length + 1,
+      run: (worker) => {
+        used.push(worker);
+        return worker === 1 ? slow.promise : Promise.resolve(`by ${worker}`);
+      },
+      destroy: (worker) => destroyed.push(worker),
+    });
+    const results: string[] = [];
+    const source = new ManualSource<string>();
+    const retry = { attempts: 2, backoff: fixed(10) };
+    const options = { concurrency: 1, timeout: 100, retry, scheduler: time.scheduler };
+    source.pipe(pool(life, options)).subscribe((result) => results.push(result));
+    source.send('a');
+    time.advanceBy(100);
+    expect(destroyed).toEqual([1]);
+    slow.resolve('late');
+    await settle();
+    time.advanceBy(10);
+    await settle();
+    expect(results).toEqual(['by 2']);
+    source.send('b');
+    await settle();
+    source.complete();
+    expect(used).toEqual([1, 2, 2]);
+    expect(destroyed).toEqual([1, 2]);
+    expect(time.pending).toBe(0);
+  });
+
   test('a result is given once, to a consumer that asks for more in its callback', async () => {
     const life = workers({ create: () => 1, run: async (_worker, value: number) => value });
     const consumer: ManualConsumer<number> = new ManualConsumer(
@@ -235,6 +326,36 @@ describe('a life', () => {
     expect(run.news).toEqual(['c on 7']);
     run.subscription.unsubscribe();
     expect(run.news.sort()).toEqual(['destroyed 1', 'destroyed 7']);
+  });
+
+  test('calls that wait for one of the max workers do not run, nor does their time', () => {
+    const time = new VirtualTime();
+    let done = 0;
+    const life = workers({
+      create: () => inVirtualTime(time, 15),
+      run: () => timer(20, time.scheduler),
+      max: 1,
+    });
+    const retry = { attempts: Infinity, backoff: fixed(1) };
+    const options = { concurrency: 4, timeout: 50, retry, scheduler: time.scheduler };
+    const subscription = pull(endless())
+      .pipe(pool(life, options))
+      .subscribe(() => done++);
+    time.advanceBy(5_000);
+    expect(done).toBe(249);
+    subscription.unsubscribe();
+  });
+
+  test('elastic does not take the wait for a worker for work', () => {
+    const time = new VirtualTime();
+    const life = workers({ create: () => 1, run: () => timer(20, time.scheduler), max: 2 });
+    let pooled!: { figures(): PoolFigures };
+    const monitor = { add: (stage: unknown) => (pooled = stage as typeof pooled) };
+    const options = { concurrency: elastic({ min: 1, max: 50 }), scheduler: time.scheduler, monitor };
+    const subscription = pull(endless()).pipe(pool(life, options)).subscribe();
+    time.advanceBy(30_000);
+    expect(pooled.figures()).toMatchObject({ concurrency: 2, running: 2 });
+    subscription.unsubscribe();
   });
 
   test('max is a limit of its own: calls beyond it wait for a worker', () => {
@@ -357,7 +478,10 @@ describe('create fails', () => {
     }
     await settle();
     expect(run.end).toBeInstanceOf(WorkerCreateError);
-    expect(run.end).toMatchObject({ attempts: 3, cause: { message: 'attempt 3' } });
+    expect(run.end).toMatchObject({
+      ...{ stage: 'pool', attempts: 3, cause: { message: 'attempt 3' } },
+      message: '`pool`: no worker could be made in 3 attempts: attempt 3',
+    });
     expect(run.time.pending).toBe(0);
   });
 
@@ -636,11 +760,28 @@ describe('a call that is aborted or fails', () => {
     expect(run.news).toEqual(['destroyed 1']);
   });
 
-  test('a run that returns nothing ends the stream with a ReturnError', () => {
-    const run = new Run().start({ run: () => undefined as never });
+  test.each([
+    ['at once', () => ({ id: 1 })],
+    ['later', async () => ({ id: 1 })],
+  ])('a run that returns nothing ends the stream with a ReturnError, with a worker there %s', async (_, create) => {
+    let calls = 0;
+    const run = new Run().start(
+      {
+        create,
+        run: () => {
+          calls++;
+          return undefined as never;
+        },
+      },
+      { name: 'fetch', retry: { attempts: 3, backoff: fixed(1) } },
+    );
     run.send('a');
+    await settle();
+    run.time.advanceBy(10);
     expect(run.end).toBeInstanceOf(ReturnError);
-    expect(run.news).toEqual(['made 1', 'destroyed 1']);
+    expect(run.end).toMatchObject({ stage: 'fetch' });
+    expect(calls).toBe(1);
+    expect(run.news).toEqual(['destroyed 1']);
   });
 });
 
@@ -760,7 +901,8 @@ describe('wrong options', () => {
     [{ ...life, max: 0 }, 'max'],
     [{ ...life, max: 1.5 }, 'max'],
     [{ ...life, min: -1 }, 'min'],
-    [{ ...life, min: 3, max: 2 }, 'max'],
+    [{ ...life, min: 3, max: 2, idleTimeout: 1 }, 'max'],
+    [{ ...life, min: 1 }, 'idleTimeout'],
     [{ ...life, idleTimeout: 0 }, 'idleTimeout'],
     [{ ...life, attempts: 0 }, 'attempts'],
     [{ ...life, backoff: 100 }, 'backoff'],

@@ -41,13 +41,17 @@ export class LittleLaw {
     this.service.add(time, SERVICE_GAIN);
   }
 
-  /** The workers wanted, when so many values wait and so many are worked on: an integer. Call it at each look. */
-  decide(now: number, waiting: number, running: number): number {
+  /**
+   * The workers wanted, when so many values wait and so many are worked on: an integer. Call it at each look. Where all work and there is
+   * no room for more, arrivals are as many as the workers let in, and say nothing: then as many more as may be.
+   */
+  decide(now: number, waiting: number, running: number, saturated: boolean = false): number {
     this.measureRate(now);
     const { min, max } = this.options;
-    const need = Math.max(min, Math.min(max, this.need(waiting, running)));
+    const most = this.workers + Math.max(4, this.workers);
+    const need = Math.max(min, Math.min(max, saturated ? most : this.need(waiting, running)));
     const recent = this.highestNeed(now, need);
-    if (need > this.workers) this.workers = Math.min(need, this.workers + Math.max(4, this.workers));
+    if (need > this.workers) this.workers = Math.min(need, most);
     else if (recent < SHRINK_BELOW * this.workers) this.workers = Math.max(min, recent);
     return this.workers;
   }

@@ -46,6 +46,13 @@ describe('LittleLaw', () => {
     expect(law.decide(1_500, 9, 3)).toBe(12);
   });
 
+  test('where arrivals are as many as the workers let in, it grows as fast as it may; and stops when they are not', () => {
+    const law = served(100, { max: 50 });
+    const busy = Array.from({ length: 6 }, (_, i) => law.decide(i * TICK, 1, 1, true));
+    expect(busy).toEqual([5, 10, 20, 40, 50, 50]);
+    expect(law.decide(6 * TICK, 0, 20)).toBe(50);
+  });
+
   test('goes down only to the most that was needed for as long as it takes to be sure', () => {
     const law = served(100);
     law.decide(-TICK, 0, 0);

@@ -1,14 +1,14 @@
 /** A pool that grows and shrinks with its work. */
 import { LittleLaw } from '../../core/littleLaw.js';
-import { checkOptions, DURATION, expected, POSITIVE, required } from '../../options.js';
+import { checkOptions, checkRange, DURATION, POSITIVE, required } from '../../options.js';
 import type { ConcurrencyRule, PoolFigures } from '../concurrency.js';
 import { PoolWatcher, type ConcurrencyControl } from './poolWatcher.js';
 
 /** Options of `elastic`. */
 export interface ElasticOptions {
-  /** Calls that may always run at once. An integer of at least 1. Required. */
+  /** Calls that may always run at once. An integer of at least 1, or `Infinity`. Required. */
   min: number;
-  /** Calls that ever run at once. An integer of at least `min`. Required. */
+  /** Calls that ever run at once. An integer of at least `min`, or `Infinity`. Required. */
   max: number;
   /** Milliseconds in which what waits is to be worked off. Above 0. Default: 1,500. */
   drainWithin?: number | undefined;
@@ -26,11 +26,13 @@ export interface ElasticOptions {
  *
  * Use it as the `concurrency` of a pool whose work comes in waves (requests, messages) and whose workers cost something while they are
  * idle: connections, threads, memory. Not for finding out what the other side can bear: that is `adaptive`. Behind a source that always has
- * more (`pull` of a file) there is no wave to follow: it goes to `max`.
+ * more (`pull` of a file) there is no wave to follow: it goes to `max`, twice as many in each look.
  *
- * It grows at once, at most to twice as many or by 4 in a look, and shrinks when fewer have been enough for `stabilise`. Only idle
- * workers go: what runs is never cut. The first call of a worker is not measured, for it may have waited until that had started up. An
- * idle pool of `min` has no timer.
+ * It grows at the look that sees the need, at most to twice as many or by 4, and shrinks when fewer have been enough for `stabilise`.
+ * Where all calls run and most waiting places are taken, arrivals are as many as calls end, and say nothing of what there is upstream: then
+ * it grows by as much as it may. Only idle workers go: what runs is never cut. The first call of a worker is not measured, for it may have
+ * waited until that had started up. An idle pool of `min` has no timer; a larger one has, until it has shrunk, and keeps a process of
+ * Node's alive as long.
  *
  * Source: Little's law with square-root staffing (Halfin and Whitt), scale-down by the highest need in a window as in Kubernetes.
  *
@@ -57,7 +59,7 @@ export function elastic(options: ElasticOptions): ConcurrencyRule {
     every: DURATION,
   });
   const { min, max } = options;
-  if (max < min) expected('max', `an integer of at least \`min\`, which is ${min}`, max, 'elastic');
+  checkRange(min, max, 'elastic');
   return { max, attach: (pool) => new PoolWatcher(pool, new ElasticControl(options)) };
 }
 
@@ -79,10 +81,10 @@ class ElasticControl implements ConcurrencyControl {
     return this.limit === this.options.min;
   }
 
-  look({ now, arrived, waiting, running }: PoolFigures): void {
+  look({ now, arrived, waiting, running, room }: PoolFigures): void {
     this.law.arrived(arrived - this.arrived);
     this.arrived = arrived;
-    this.limit = this.law.decide(now, waiting, running);
+    this.limit = this.law.decide(now, waiting, running, running >= this.limit && room <= waiting);
   }
 
   sample(time: number): void {

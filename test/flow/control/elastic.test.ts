@@ -1,11 +1,23 @@
 import { Observable, Subject, timer } from 'rxjs';
 import { describe, expect, test } from 'vitest';
-import { elastic, OptionError, pool, pull, type ElasticOptions, type PoolFigures } from '../../../src/index.js';
+import {
+  boundedQueue,
+  elastic,
+  OptionError,
+  pool,
+  pull,
+  type ElasticOptions,
+  type PoolFigures,
+} from '../../../src/index.js';
 import { VirtualTime } from '../../../src/testing/index.js';
 import { JumpingClock } from './jumpingClock.js';
 
 /** Work that takes `ms`. */
 const after = (time: VirtualTime, ms: number): Observable<number> => timer(ms, time.scheduler);
+
+function* endless(): Generator<number> {
+  for (let i = 0; ; i++) yield i;
+}
 
 describe('elastic', () => {
   test('grows with the arrivals, shrinks when fewer have been enough for a while, and then has no timer', () => {
@@ -95,6 +107,41 @@ describe('elastic', () => {
     expect(peak).toBe(7);
     subscription.unsubscribe();
     expect(time.pending).toBe(0);
+  });
+
+  test.each([undefined, 0, 3])(
+    'behind a source that always has more, with waiting %s, it gets there within five looks',
+    (waiting) => {
+      const time = new VirtualTime();
+      let pooled!: { figures(): PoolFigures };
+      const monitor = { add: (stage: unknown) => (pooled = stage as typeof pooled) };
+      const options = { concurrency: elastic({ min: 1, max: 50 }), waiting, scheduler: time.scheduler, monitor };
+      const subscription = pull(endless())
+        .pipe(pool(() => after(time, 20), options))
+        .subscribe();
+      time.advanceBy(2_499);
+      expect(pooled.figures().running).toBe(50);
+      subscription.unsubscribe();
+    },
+  );
+
+  test('and behind one that has not, what is needed and no more, however little may wait', () => {
+    const time = new VirtualTime();
+    const queue = boundedQueue<number>({ capacity: 1_000 });
+    let pooled!: { figures(): PoolFigures };
+    const monitor = { add: (stage: unknown) => (pooled = stage as typeof pooled) };
+    const options = { concurrency: elastic({ min: 1, max: 200 }), scheduler: time.scheduler, monitor };
+    const subscription = queue.pipe(pool(() => after(time, 100), options)).subscribe();
+    let most = 0;
+    for (let t = 0; t < 60_000; t += 20) {
+      queue.offer(t); // 50 a second of 100 ms: 5 at once
+      time.advanceBy(20);
+      if (t > 5_000) expect(pooled.figures().waiting).toBeLessThanOrEqual(1);
+      most = Math.max(most, pooled.figures().concurrency);
+    }
+    expect(most).toBeLessThanOrEqual(20);
+    expect(pooled.figures().concurrency).toBeLessThanOrEqual(9);
+    subscription.unsubscribe();
   });
 
   test('each pool begins anew', () => {

@@ -1,5 +1,5 @@
 /** One thread. */
-import { ThreadError } from '../errors.js';
+import { OptionError, ThreadError } from '../errors.js';
 import { reportUnhandled } from '../flow/unhandled.js';
 import type { PiscinaLike, RunOptions } from './piscina.js';
 
@@ -23,11 +23,26 @@ export class Thread<T, R> {
     try {
       return (await this.piscina.run(value, options)) as R;
     } catch (error) {
-      throw this.alive ? error : new ThreadError(error);
+      throw this.alive ? named(error, options) : new ThreadError(copied(error));
     }
   }
 
   end(): Promise<void> {
     return this.piscina.destroy();
   }
+}
+
+/** Piscina's words for a file without the export do not say which. */
+function named(error: unknown, { filename, name }: RunOptions): unknown {
+  if (!(error instanceof Error && error.message === `No handler function exported from ${filename}`)) return error;
+  return new OptionError('name', name, `\`threads\`: ${filename} exports no function \`${name}\``);
+}
+
+/** Of what is no error of JavaScript's own Node copies nothing: the one for a result that can not be copied is such. */
+function copied(error: unknown): unknown {
+  if (typeof error !== 'object' || error === null || Object.keys(error).length > 0 || error instanceof Error)
+    return error;
+  return new Error(
+    'it gave a result that can not be copied (functions can not, nor what holds them), or threw what can not be',
+  );
 }

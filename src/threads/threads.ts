@@ -1,5 +1,5 @@
 /** A pool's work in threads of their own. */
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,8 +8,10 @@ import { workers, type WorkerSource } from '../index.js';
 import {
   check,
   checkOptions,
+  checkRange,
   DURATION,
   expected,
+  FINITE,
   FUNCTION,
   NOT_NEGATIVE,
   OBJECT,
@@ -18,21 +20,22 @@ import {
 } from '../options.js';
 import { loadPiscina } from './piscina.js';
 import { Thread } from './thread.js';
+import { Transfers } from './transfers.js';
 
 /** Options of `threads`. */
 export interface ThreadsOptions<T> {
-  /**
-   * Threads at most; calls beyond them wait for one, and the pool's `timeout` counts that time. An integer of at least 1. Default:
-   * `availableParallelism()` of `node:os`.
-   */
+  /** Threads at most: the pool runs no more calls, whatever its `concurrency`. An integer of at least 1. Default: `availableParallelism()` of `node:os`. */
   max?: number | undefined;
-  /** Threads that `idleTimeout` leaves. An integer of at least 0. Default: 0. */
+  /** Threads that `idleTimeout` leaves; only with that. An integer of at least 0. Default: 0. */
   min?: number | undefined;
   /** Milliseconds after which an idle thread is ended, if there are more than `min`. Above 0. Default: it is kept. */
   idleTimeout?: number | undefined;
   /** The export of the file that does the work: a function of one argument. Default: `'default'`. */
   name?: string | undefined;
-  /** What of a value is handed over to the thread instead of copied: array buffers, message ports. Default: nothing. */
+  /**
+   * What of a value is handed over to the thread instead of copied: array buffers, message ports. Nothing of it is left for another attempt:
+   * with the `retry` of a pool, that fails with the error of the first. Default: nothing.
+   */
   transfer?: ((value: T) => readonly object[]) | undefined;
   /** What the threads see as `workerData` of `piscina`. Default: nothing. */
   workerData?: unknown;
@@ -40,9 +43,19 @@ export interface ThreadsOptions<T> {
   resourceLimits?: ResourceLimits | undefined;
 }
 
-const COUNT: Rule = [
-  'a positive integer below Infinity',
-  (value: unknown) => Number.isInteger(value) && Number(value) > 0,
+const MEGABYTES: Rule = ['a number above 0', (value: unknown) => Number.isFinite(value) && (value as number) > 0];
+const LIMITS: Rule = [
+  OBJECT[0],
+  (limits: ResourceLimits) => {
+    if (!OBJECT[1](limits as never)) return false;
+    checkOptions('resourceLimits', limits, {
+      maxOldGenerationSizeMb: MEGABYTES,
+      maxYoungGenerationSizeMb: MEGABYTES,
+      codeRangeSizeMb: MEGABYTES,
+      stackSizeMb: MEGABYTES,
+    });
+    return true;
+  },
 ];
 const ANY: Rule = ['', () => true];
 
@@ -53,8 +66,8 @@ const ANY: Rule = ['', () => true];
  * queries): that costs a thread nothing but its memory; and not for work of microseconds: it takes some 20 to hand a value over and back.
  *
  * A thread runs one call at a time. It is started when a call needs one, up to the pool's concurrency or `max`, and kept until the stream
- * ends, the concurrency falls, or `idleTimeout`. A call that times out, or is aborted, has its thread ended at once, whatever that does. Threads
- * of an idle pool do not keep the process alive.
+ * ends, the concurrency falls, or `idleTimeout`. A call that times out, or is aborted, has its thread ended at once, whatever that does. Idle
+ * threads do not keep the process alive; the timers of `idleTimeout` and `elastic` do, until they have gone off.
  *
  * ```ts no-run: needs a file beside it
  * // task.js: export default ({ pages }) => render(pages);
@@ -69,38 +82,53 @@ const ANY: Rule = ['', () => true];
  *
  * @param file a file URL, or an absolute path, of JavaScript that Node can load
  * @returns what `pool` takes as its worker; each subscription has threads of its own
- * @throws OptionError at the call when an option is wrong, or there is no such file
+ * @throws OptionError at the call when an option is wrong, or there is no such file; in the stream when the file has no export `name`
  * @throws MissingPackageError at the call when `piscina` is not installed
  * @throws ThreadError in the stream when a thread ended before its call had: it called `process.exit`, threw outside of the call, or ran
- * out of memory. What the function itself throws is passed on as it is
+ * out of memory, or its result can not be copied. What the function itself throws is passed on as it is
+ * @throws ReturnError in the stream when `transfer` returns no array of objects
  */
 export function threads<T, R>(file: URL | string, options: ThreadsOptions<T> = {}): WorkerSource<T, R> {
   const filename = pathOf(file);
   checkOptions('threads', options, {
-    max: COUNT,
+    max: FINITE,
     min: NOT_NEGATIVE,
     idleTimeout: DURATION,
     name: STRING,
     transfer: FUNCTION,
     workerData: ANY,
-    resourceLimits: OBJECT,
+    resourceLimits: LIMITS,
   });
   const { max = availableParallelism(), min = 0, idleTimeout, name = 'default', transfer } = options;
-  if (max < min) expected('max', `an integer of at least \`min\`, which is ${min}`, max, 'threads');
+  checkRange(min, max, 'threads');
+  if (min > 0 && idleTimeout === undefined) {
+    expected('idleTimeout', 'a number of milliseconds where there is a `min`', undefined, 'threads');
+  }
   const { workerData, resourceLimits } = options;
+  const transfers = transfer && new Transfers(transfer);
   const Piscina = loadPiscina();
-  return workers({
-    create: () => new Thread<T, R>(new Piscina({ ...ONE_THREAD, workerData, resourceLimits })),
-    run: (thread, value: T) => thread.run(value, { filename, name, transferList: transfer?.(value) }),
-    destroy: (thread) => thread.end(),
-    healthy: (thread) => thread.alive,
-    attempts: 1,
-    ...{ max, min, idleTimeout },
-  });
+  const life = (stage: string): WorkerSource<T, R> =>
+    workers({
+      create: () => new Thread<T, R>(new Piscina({ ...ONE_THREAD, workerData, resourceLimits })),
+      run: (thread, value: T, { signal }) => {
+        const run = (transferList?: readonly object[]): Promise<R> =>
+          thread.run(value, { filename, name, transferList });
+        return transfers === undefined ? run() : transfers.run(stage, value, signal, run);
+      },
+      destroy: (thread) => thread.end(),
+      healthy: (thread) => thread.alive,
+      attempts: 1,
+      ...{ max, min, idleTimeout },
+    });
+  return { max, open: (concurrency, scheduler, stage = 'threads') => life(stage).open(concurrency, scheduler, stage) };
 }
 
 /** Of many threads one Piscina keeps a queue; of one each, the pool's demand is all the queue there is. */
 const ONE_THREAD = { minThreads: 1, maxThreads: 1, idleTimeout: Infinity };
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
 
 function pathOf(file: URL | string): string {
   const url = file instanceof URL ? file.href : file;
@@ -114,6 +142,6 @@ function pathOf(file: URL | string): string {
     'threads',
   );
   const path = url.startsWith('file:') ? fileURLToPath(url) : url;
-  check('file', ['a file that exists', existsSync], path, 'threads');
+  check('file', ['a file that exists', isFile], path, 'threads');
   return path;
 }

@@ -108,6 +108,37 @@ describe('work', () => {
     expect(bytes).toEqual(new Uint8Array(7));
   });
 
+  test.each([
+    ['fails', { what: 'throw' }, {}, { name: 'RangeError', message: 'no [object ArrayBuffer]' }],
+    ['is too slow', { what: 'never' }, { timeout: 500 }, { code: 'SLUICE_WORKER_TIMEOUT' }],
+  ])(
+    'what was transferred to a call that %s can not be again: the other attempts fail with its error',
+    async (...row) => {
+      const [, task, options, expected] = row;
+      const attempts: unknown[] = [];
+      const retry = { attempts: 3, backoff: fixed(1), when: (error: unknown) => attempts.push(error) > 0 };
+      const value = new ArrayBuffer(8);
+      const transfer = ({ value }: Task): readonly object[] => [value as object];
+      await expect(run([{ ...task, value }], { ...options, retry }, { transfer })).rejects.toMatchObject(expected);
+      expect(attempts).toMatchObject([expected, expected]);
+    },
+  );
+
+  test.each([undefined, new ArrayBuffer(1), [1]])(
+    'a transfer that returns %o ends the stream, at once',
+    async (list) => {
+      let asked = 0;
+      const transfer = (): never => {
+        asked++;
+        return list as never;
+      };
+      const retry = { attempts: 3, backoff: fixed(1) };
+      const failure = await run([{ what: 'double' }], { retry }, { transfer }).catch((error: unknown) => error);
+      expect(failure).toMatchObject({ code: 'SLUICE_RETURN', stage: 'pool', received: list });
+      expect(asked).toBe(1);
+    },
+  );
+
   test('workerData is what the threads see', async () => {
     expect(await run([{ what: 'data' }], {}, { workerData: { region: 'eu' } })).toEqual([{ region: 'eu' }]);
   });
@@ -233,7 +264,10 @@ describe('work that goes wrong', () => {
 
   test('values and results that can not be copied are errors of their call', async () => {
     await expect(run([{ what: 'double', value: () => 1 }])).rejects.toMatchObject({ name: 'DataCloneError' });
-    await expect(run([{ what: 'function' }])).rejects.toThrow();
+    await expect(run([{ what: 'function' }])).rejects.toMatchObject({
+      code: 'SLUICE_THREAD',
+      cause: { message: expect.stringContaining('a result that can not be copied') as string },
+    });
   });
 
   test('a file that goes away, has no such export, or does not load: an error of the call', async () => {
@@ -244,7 +278,10 @@ describe('work that goes wrong', () => {
     const one = (source: ReturnType<typeof threads>): Promise<unknown> =>
       lastValueFrom(pull([1]).pipe(pool(source as never, { concurrency: 1 })));
     await expect(one(gone)).rejects.toThrow('Cannot find module'); // a copied error has no code
-    await expect(one(threads(file, { name: 'nothing' }))).rejects.toThrow('No handler function');
+    await expect(one(threads(file, { name: 'nothing' }))).rejects.toMatchObject({
+      ...{ code: 'SLUICE_OPTION', option: 'name', received: 'nothing' },
+      message: expect.stringContaining('exports no function `nothing`') as string,
+    });
     try {
       writeFileSync(path, 'export default ( => 1;');
       await expect(one(threads(path))).rejects.toMatchObject({ name: 'SyntaxError' });
@@ -275,7 +312,7 @@ describe('the process', () => {
           import { pool } from './src/index.ts';
           import { threads } from './src/threads/index.ts';
           const source = new Subject();
-          const work = threads(new URL(${JSON.stringify(file.href)}), { min: 1 });
+          const work = threads(new URL(${JSON.stringify(file.href)}), { max: 2 });
           source.pipe(pool(work, { concurrency: 2 })).subscribe((result) => console.log(result));
           source.next({ what: 'double', value: 21 });
         `,
@@ -313,7 +350,12 @@ describe('wrong options', () => {
     [file, { idleTimeout: 0 }, 'idleTimeout'],
     [file, { name: 1 }, 'name'],
     [file, { transfer: [] }, 'transfer'],
+    [new URL('.', import.meta.url), {}, 'file'],
+    [file, { min: 1 }, 'idleTimeout'],
     [file, { resourceLimits: 1 }, 'resourceLimits'],
+    [file, { resourceLimits: { maxOldGenerationSize: 16 } }, 'maxOldGenerationSize'],
+    [file, { resourceLimits: { maxOldGenerationSizeMb: '16' } }, 'maxOldGenerationSizeMb'],
+    [file, { resourceLimits: { stackSizeMb: 0 } }, 'stackSizeMb'],
     [file, { maxThreads: 1 }, 'maxThreads'],
   ])('%s %o throws at the call, for `%s`', (path, options, option) => {
     expect(() => threads(path as never, options as never)).toThrow(

@@ -1,4 +1,9 @@
 /** Flow control for RxJS. Runs in browsers: no Node API here, and no store. */
+import type { BoundedQueue as Queue } from './flow/sources/boundedQueue.js';
+import type { Limiter as AnyLimiter } from './flow/limiter.js';
+import type { TokenBucket as Bucket } from './flow/limiters/tokenBucket.js';
+import type { RetryBudget as Budget } from './flow/control/retryBudget.js';
+
 export { demandOf, type Demand } from './flow/demand.js';
 export { Stage } from './flow/stage.js';
 export type { Drop, DropReason, Ledger, MonitoredStage, StageMonitor, StageOptions } from './flow/stageOptions.js';
@@ -16,9 +21,9 @@ export type { ConcurrencyRule, ConcurrencyWatcher, MeasuredSlot, PoolFigures, Sc
 export { rateLimit, type KeyedLimiter, type RateLimitOptions } from './flow/operators/rateLimit.js';
 export { shed, type ShedOptions } from './flow/operators/shed.js';
 export { shedByDelay, type ShedByDelayOptions } from './flow/operators/shedByDelay.js';
-export { type Limiter, type LimiterAnswer } from './flow/limiter.js';
+export { type LimiterAnswer } from './flow/limiter.js';
 export { slidingWindow, type SlidingWindowOptions } from './flow/limiters/slidingWindow.js';
-export { tokenBucket, type TokenBucket, type TokenBucketOptions } from './flow/limiters/tokenBucket.js';
+export { tokenBucket, type TokenBucketOptions } from './flow/limiters/tokenBucket.js';
 export { adaptive, type AdaptiveOptions } from './flow/control/adaptive.js';
 export {
   decorrelated,
@@ -30,12 +35,22 @@ export {
 } from './flow/control/backoff.js';
 export { elastic, type ElasticOptions } from './flow/control/elastic.js';
 export { scaleSignal, type ScaleSignal, type ScaleSignalOptions } from './flow/control/scaleSignal.js';
-export { retryBudget, type RetryBudget, type RetryBudgetOptions } from './flow/control/retryBudget.js';
+export { retryBudget, type RetryBudgetOptions } from './flow/control/retryBudget.js';
 export { throttleCalls, type ThrottleCallsOptions } from './flow/control/throttleCalls.js';
 export { workers, type CreateContext, type WorkerLife } from './flow/workers/workers.js';
-export { boundedQueue, type BoundedQueue, type BoundedQueueOptions, type Offer } from './flow/sources/boundedQueue.js';
+export { boundedQueue, type BoundedQueueOptions, type Offer } from './flow/sources/boundedQueue.js';
 export { pull, type PullInput, type PullOptions } from './flow/sources/pull.js';
 export { Sink, type SinkObserver } from './flow/sinks/sink.js';
 export { toAsyncIterable, type ToAsyncIterableOptions } from './flow/sinks/toAsyncIterable.js';
 export { toReadableStream, type ToReadableStreamOptions } from './flow/sinks/toReadableStream.js';
 export * from './errors.js';
+
+// Types without their classes, which only functions of ours make: the bundled types would promise a value for `export type { … }` of a class.
+/** What `boundedQueue` returns. */
+export type BoundedQueue<T> = Queue<T>;
+/** What `tokenBucket` and `slidingWindow` return: who may go, and when. */
+export type Limiter = AnyLimiter;
+/** What `tokenBucket` returns. */
+export type TokenBucket = Bucket;
+/** What `retryBudget` returns. */
+export type RetryBudget = Budget;

@@ -40,7 +40,7 @@ const K: Rule = ['a number above 1', (k: unknown) => Number.isFinite(k) && (k as
  * console.log(await charge(100)); // => charged 100
  * ```
  *
- * @returns a function that calls `call`, and rejects as it does
+ * @returns a function that calls `call`, with its own `this`, and rejects as it does
  * @throws OptionError at the call when an option is wrong
  * @throws ThrottledError by rejection, when a call is refused here
  */
@@ -55,14 +55,14 @@ export function throttleCalls<A extends unknown[], R>(
   const throttle = new AdaptiveThrottle({ k, window, buckets: 40 });
   const clock = new SteadyClock(scheduler.now());
   const now = (): number => clock.at(scheduler.now());
-  return async (...args) => {
+  return async function (this: unknown, ...args) {
     const probability = throttle.rejectProbability(now());
     if (Math.random() < probability) {
       throttle.rejected(now());
       throw new ThrottledError(probability);
     }
     try {
-      const result = await call(...args);
+      const result = await call.apply(this, args);
       throttle.called(now(), true);
       return result;
     } catch (error) {

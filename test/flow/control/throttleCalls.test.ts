@@ -17,6 +17,16 @@ describe('throttleCalls', () => {
     await expect(failing()).rejects.toThrow('no');
   });
 
+  test('calls with the `this` it is called with', async () => {
+    class Bank {
+      readonly name = 'bank';
+      readonly charge = throttleCalls(function (this: Bank, cents: number) {
+        return `${this.name} charged ${cents}`;
+      });
+    }
+    expect(await new Bank().charge(100)).toBe('bank charged 100');
+  });
+
   test('refuses a part of the calls while most are refused there, and none once they are accepted again', async () => {
     const time = new VirtualTime();
     let healthy = false;

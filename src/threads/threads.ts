@@ -11,7 +11,7 @@ import {
   checkRange,
   DURATION,
   expected,
-  FINITE,
+  COUNT,
   FUNCTION,
   NOT_NEGATIVE,
   OBJECT,
@@ -91,7 +91,7 @@ const ANY: Rule = ['', () => true];
 export function threads<T, R>(file: URL | string, options: ThreadsOptions<T> = {}): WorkerSource<T, R> {
   const filename = pathOf(file);
   checkOptions('threads', options, {
-    max: FINITE,
+    max: COUNT,
     min: NOT_NEGATIVE,
     idleTimeout: DURATION,
     name: STRING,

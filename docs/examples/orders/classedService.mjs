@@ -47,7 +47,7 @@ function answer({ id }, status) {
   waiting.delete(id);
 }
 
-const invoices = threads(new URL('./invoice.mjs', import.meta.url), { min: 1, max: 2 });
+const invoices = threads(new URL('./invoice.mjs', import.meta.url), { max: 2 });
 /**
  * The provider allows 100 in any second of its own. Those that are on their way when such a second begins arrive in it besides those that are
  * sent in it: with 8 at a time, 92 may be sent. The millisecond is for what a clock of whole milliseconds does not show.

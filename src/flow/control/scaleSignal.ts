@@ -3,7 +3,7 @@ import { asyncScheduler, Observable, type SchedulerLike } from 'rxjs';
 import { LittleLaw } from '../../core/littleLaw.js';
 import { SteadyClock } from '../../core/steadyClock.js';
 import { ReturnError } from '../../errors.js';
-import { checkOptions, checkRange, DURATION, FINITE, FUNCTION, POSITIVE, required, shown } from '../../options.js';
+import { checkOptions, checkRange, DURATION, COUNT, FUNCTION, POSITIVE, required, shown } from '../../options.js';
 import type { ConcurrencyRule, ConcurrencyWatcher, PoolFigures, ScaledPool } from '../concurrency.js';
 import { SCHEDULER } from '../stageOptions.js';
 import { SteadyTime } from '../steadyTime.js';
@@ -63,8 +63,8 @@ export interface ScaleSignalOptions {
  */
 export function scaleSignal(options: ScaleSignalOptions): ScaleSignal {
   checkOptions('scaleSignal', options, {
-    concurrency: required(FINITE),
-    max: required(FINITE),
+    concurrency: required(COUNT),
+    max: required(COUNT),
     min: POSITIVE,
     backlog: FUNCTION,
     drainWithin: DURATION,

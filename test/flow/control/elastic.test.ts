@@ -119,7 +119,7 @@ describe('elastic', () => {
       const subscription = pull(endless())
         .pipe(pool(() => after(time, 20), options))
         .subscribe();
-      time.advanceBy(2_499);
+      time.advanceBy(2_500);
       expect(pooled.figures().running).toBe(50);
       subscription.unsubscribe();
     },

@@ -32,18 +32,21 @@ export class Gcra implements Meter {
   }
 
   wait(cost: number, key: unknown, now: number): number {
+    this.tidy(now);
     return this.waitFor(cost, this.fullIn(key, now));
   }
 
   take(cost: number, key: unknown, now: number): number {
+    this.tidy(now);
     const fullIn = this.fullIn(key, now);
     const wait = this.waitFor(cost, fullIn);
-    if (wait === 0) this.keep(key, now, fullIn + cost * this.interval, now);
+    if (wait === 0) this.keep(key, now, fullIn + cost * this.interval);
     return wait;
   }
 
   spend(cost: number, key: unknown, now: number, since: number = now): void {
-    this.keep(key, since, this.fullIn(key, since) + cost * this.interval, now);
+    this.tidy(now);
+    this.keep(key, since, this.fullIn(key, since) + cost * this.interval);
   }
 
   left(key: unknown, now: number): number {
@@ -72,20 +75,26 @@ export class Gcra implements Meter {
     return wait > this.interval * ROUNDING ? wait : 0;
   }
 
-  private keep(key: unknown, since: number, fullIn: number, now: number): void {
-    if (--this.untilSweep === 0 || now - this.origin > MINUTE) this.sweep(now);
+  private keep(key: unknown, since: number, fullIn: number): void {
+    if (fullIn === 0) return; // it cost nothing
     const fullAt = since - this.origin + fullIn;
     if (key === undefined) this.onlyFullAt = fullAt;
     else this.fullAt.set(key, fullAt);
   }
 
-  /** Forgets full buckets, and counts the times of the others from now; as rare as there are keys, so that it costs each call next to nothing, or as minutes. */
+  /** Sweeps as rarely as there are keys, so that it costs each call next to nothing, or once a minute; calls that are refused count too. */
+  private tidy(now: number): void {
+    if (--this.untilSweep <= 0 || now - this.origin > MINUTE) this.sweep(now);
+  }
+
+  /** Forgets buckets that have been full for a while, and counts the times of the others from now. */
   private sweep(now: number): void {
     const passed = now - this.origin;
+    const forgotten = passed - LATE;
     this.origin = now;
-    this.onlyFullAt = this.onlyFullAt > passed ? this.onlyFullAt - passed : -Infinity;
+    this.onlyFullAt = this.onlyFullAt > forgotten ? this.onlyFullAt - passed : -Infinity;
     for (const [key, fullAt] of this.fullAt) {
-      if (fullAt > passed) this.fullAt.set(key, fullAt - passed);
+      if (fullAt > forgotten) this.fullAt.set(key, fullAt - passed);
       else this.fullAt.delete(key);
     }
     this.untilSweep = SWEEP + this.fullAt.size;
@@ -97,4 +106,6 @@ const ROUNDING = 1e-7;
 /** Part of a token that a full bucket may lack. */
 const NOTHING = 1e-9;
 const SWEEP = 1_000;
+/** Milliseconds by which `since` may lie back: when a bucket became full counts till then. */
+const LATE = 250;
 const MINUTE = 60_000;

@@ -5,7 +5,7 @@ import { RingBuffer } from './ringBuffer.js';
 /** Never more than `limit` in any `per` milliseconds, wherever they begin. A key is forgotten when its window is empty. */
 export class WindowLog implements Meter {
   private readonly logs = new Map<unknown, Log>();
-  private untilSweep = SWEEP;
+  private sweptAt = -Infinity;
 
   constructor(
     private readonly limit: number,
@@ -22,14 +22,16 @@ export class WindowLog implements Meter {
 
   wait(cost: number, key: unknown, now: number): number {
     const log = this.current(key, now);
-    if (log === undefined) return 0;
-    let excess = log.sum + cost - this.limit;
+    const windows = cost > this.limit ? Math.ceil(cost / this.limit - ROUNDING) - 1 : 0; // what is paid now comes free a window later
+    let wait = windows * this.per;
+    if (log === undefined) return wait;
+    let excess = log.sum + cost - (windows + 1) * this.limit;
     for (let i = 0; excess > ROUNDING; i++) {
       const { at, cost: freed } = log.entries.at(i);
       excess -= freed;
-      if (excess <= ROUNDING) return at + this.per - now;
+      if (excess <= ROUNDING) wait += at + this.per - now;
     }
-    return 0;
+    return wait;
   }
 
   take(cost: number, key: unknown, now: number): number {
@@ -39,13 +41,13 @@ export class WindowLog implements Meter {
   }
 
   spend(cost: number, key: unknown, now: number): void {
+    if (cost === 0) return;
     let log = this.current(key, now);
     if (log === undefined) this.logs.set(key, (log = { entries: new RingBuffer(4), sum: 0 }));
     const newest = log.entries.size === 0 ? undefined : log.entries.at(log.entries.size - 1);
     if (newest?.at === now) newest.cost += cost;
     else log.entries.push({ at: now, cost });
     log.sum += cost;
-    if (--this.untilSweep === 0) this.sweep(now);
   }
 
   left(key: unknown, now: number): number {
@@ -59,6 +61,7 @@ export class WindowLog implements Meter {
 
   /** The log of `key` without what has left the window; undefined when that is all of it. */
   private current(key: unknown, now: number): Log | undefined {
+    if (now - this.sweptAt >= this.per) this.sweep(now);
     const log = this.logs.get(key);
     if (log === undefined) return undefined;
     while (log.entries.size > 0 && log.entries.at(0).at + this.per <= now) log.sum -= log.entries.shift().cost;
@@ -67,9 +70,10 @@ export class WindowLog implements Meter {
     return undefined;
   }
 
+  /** Once in a window, so that each key is looked at twice at most after it was last paid for. */
   private sweep(now: number): void {
-    for (const key of [...this.logs.keys()]) this.current(key, now);
-    this.untilSweep = SWEEP + this.logs.size;
+    this.sweptAt = now;
+    for (const key of this.logs.keys()) this.current(key, now);
   }
 }
 
@@ -80,4 +84,3 @@ interface Log {
 }
 
 const ROUNDING = 1e-7;
-const SWEEP = 1_000;

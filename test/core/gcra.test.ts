@@ -126,6 +126,23 @@ describe('Gcra', () => {
     expect(take(bucket, 1, 99_999, 'key 99999')).toBe(false);
   });
 
+  test('full ones are forgotten by calls of any kind, within a minute of time', () => {
+    const bucket = new Gcra(10, 1);
+    for (let i = 0; i < 100_000; i++) bucket.take(1, i, 0);
+    bucket.take(1, 'another', 60_000);
+    expect(bucket.keys).toBe(100_001);
+    expect(bucket.take(1, 'another', 60_001)).toBeGreaterThan(0);
+    expect(bucket.keys).toBe(1);
+  });
+
+  test('a bucket that became full since then counts with a payment that could have been made before', () => {
+    const bucket = new Gcra(100, 1);
+    bucket.take(1, undefined, 60_000);
+    for (let i = 0; i < 2_000; i++) bucket.wait(1, undefined, 60_110);
+    bucket.spend(1, undefined, 60_110, 60_050); // 50 ms before it was full
+    expect(bucket.wait(1, undefined, 60_110)).toBeCloseTo(90, 6);
+  });
+
   test('a new rate keeps the tokens that are there', () => {
     const bucket = new Gcra(100, 10);
     bucket.spend(6, 'a', 0);

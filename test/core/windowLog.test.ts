@@ -29,6 +29,32 @@ describe('WindowLog', () => {
     fc.assert(property, { numRuns: 2_000 });
   });
 
+  test('a cost above the limit waits as long as units paid one after the other, each as soon as it can be', () => {
+    const steps = fc.array(fc.tuple(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 6 })), {
+      maxLength: 20,
+    });
+    const property = fc.property(
+      steps,
+      fc.integer({ min: 1, max: 8 }),
+      fc.integer({ min: 1, max: 40 }),
+      (calls, limit, cost) => {
+        const log = new WindowLog(limit, 100);
+        let now = 0;
+        for (const [after, asked] of calls) {
+          now += after;
+          log.take(Math.min(limit, asked), undefined, now);
+        }
+        const told = now + log.wait(cost, undefined, now);
+        for (let unit = 0; unit < cost; unit++) {
+          now += log.wait(1, undefined, now);
+          log.spend(1, undefined, now);
+        }
+        expect(told).toBe(now);
+      },
+    );
+    fc.assert(property, { numRuns: 2_000 });
+  });
+
   test('forgets keys whose window is empty', () => {
     const log = new WindowLog(5, 10);
     for (let i = 0; i < 50_000; i++) {

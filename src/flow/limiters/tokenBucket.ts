@@ -1,7 +1,7 @@
 /** The token bucket: a rate with bursts. */
 import type { SchedulerLike } from 'rxjs';
 import { Gcra } from '../../core/gcra.js';
-import { check, checkOptions, DURATION, type Rule } from '../../options.js';
+import { check, checkOptions, DURATION, required, type Rule } from '../../options.js';
 import { Limiter } from '../limiter.js';
 import { SCHEDULER } from '../stageOptions.js';
 
@@ -42,16 +42,18 @@ export interface TokenBucketOptions {
  * @throws OptionError at the call when an option is wrong
  */
 export function tokenBucket(options: TokenBucketOptions): TokenBucket {
-  checkOptions('tokenBucket', options, { ...BUCKET_RULES, scheduler: SCHEDULER });
+  checkOptions('tokenBucket', options, { ...BUCKET_RULES, rate: required(RATE), scheduler: SCHEDULER });
   const { rate, per = 1_000, burst, scheduler } = options;
+  check('rate', rateFor(per), rate, 'tokenBucket');
   return new TokenBucket(rate, per, burst, scheduler);
 }
 
-export const RATE: Rule = [
-  'a finite number above 0',
-  (rate: unknown) => Number.isFinite(rate) && (rate as number) > 0,
-  'required',
-];
+export const RATE: Rule = ['a finite number above 0', (rate: unknown) => Number.isFinite(rate) && (rate as number) > 0];
+/** The rule of a rate in `per` milliseconds: a token that takes for ever to come is none. */
+export function rateFor(per: number): Rule {
+  const holds = (rate: number): boolean => RATE[1](rate as never) && RATE[1]((per / rate) as never);
+  return ['a finite number above 0, with a `per / rate` that is one too', holds];
+}
 export const BURST: Rule = ['a number of at least 1', (burst: number) => typeof burst === 'number' && burst >= 1];
 /** The rules of what rate and burst there is. */
 export const BUCKET_RULES: Record<'rate' | 'per' | 'burst', Rule> = {
@@ -82,7 +84,7 @@ export class TokenBucket extends Limiter {
   }
 
   set rate(rate: number) {
-    check('rate', RATE, rate);
+    check('rate', rateFor(this.per), rate);
     this.current = rate;
     this.meter.retune(this.per / rate, this.fixedBurst ?? burstFor(rate, this.per), this.now());
     this.wakeIn(0);

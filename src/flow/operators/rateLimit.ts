@@ -1,10 +1,11 @@
 /** Lets values pass at a rate. */
 import { Observable, type MonoTypeOperatorFunction, type Subscriber } from 'rxjs';
 import { OverflowError, RateLimitError, ReturnError } from '../../errors.js';
-import { checkOptions, DURATION, expected, FUNCTION, shown, type Rule } from '../../options.js';
+import { check, checkOptions, DURATION, expected, FUNCTION, required, shown, type Rule } from '../../options.js';
+import { Claim } from '../claim.js';
 import { follow } from '../follow.js';
-import { Claim, Limiter } from '../limiter.js';
-import { BUCKET_RULES, RATE, TokenBucket } from '../limiters/tokenBucket.js';
+import { isLimiter, type Limiter } from '../limiter.js';
+import { BUCKET_RULES, rateFor, TokenBucket } from '../limiters/tokenBucket.js';
 import { Stage } from '../stage.js';
 import { STAGE_RULES, type StageOptions } from '../stageOptions.js';
 import { Timer } from '../timer.js';
@@ -83,31 +84,47 @@ export function rateLimit<T>(options: RateLimitOptions<T>): MonoTypeOperatorFunc
       'a finite number above 0, or an Observable of such numbers',
       (rate: unknown) => rate instanceof Observable || BUCKET_RULES.rate[1](rate as never),
     ],
-    limiter: LIMITER,
+    limiter: LIMITERS,
     cost: FUNCTION,
     key: FUNCTION,
     excess: ["'wait', 'drop' or 'error'", (excess: string) => ['wait', 'drop', 'error'].includes(excess)],
     maxWait: DURATION,
     mode: ["'strict' or 'paced'", (mode: string) => mode === 'strict' || mode === 'paced'],
   });
-  const { rate, limiter, per, burst, key } = options;
+  const { rate, limiter, per, burst, key, excess = 'wait', maxWait, mode } = options;
   if (rate === undefined && limiter === undefined) expected('rate', 'given, or `limiter` instead', rate);
+  if (typeof rate === 'number') check('rate', rateFor(per ?? 1_000), rate, 'rateLimit');
   if (limiter !== undefined) {
-    for (const [option, value] of Object.entries({ rate, per, burst })) {
-      if (value !== undefined) expected(option, 'left out where there is a `limiter`', value);
+    leftOut({ rate, per, burst }, 'where there is a `limiter`');
+    if (!isLimiter(limiter)) {
+      if (key !== undefined) expected('key', 'in the { limiter, key } that it is for', key);
+      checkLimiters(limiter.map(keyed));
     }
-    if (Array.isArray(limiter) && key !== undefined) expected('key', 'in the { limiter, key } that it is for', key);
   }
+  if (excess !== 'wait') leftOut({ maxWait, mode: mode === 'paced' ? mode : undefined }, `with excess: '${excess}'`);
   return (source) => new Observable((subscriber) => void source.subscribe(new RateStage(subscriber, options)));
 }
 
-const LIMITER: Rule = [
+const LIMITER: Rule = required(['a limiter (tokenBucket, slidingWindow)', isLimiter]);
+const LIMITERS: Rule = [
   'a limiter (tokenBucket, slidingWindow), or an array of limiters and { limiter, key }',
-  (value: unknown) =>
-    value instanceof Limiter || (Array.isArray(value) && value.length > 0 && (value as never[]).every(isKeyed)),
+  (value: unknown) => isLimiter(value) || (Array.isArray(value) && value.length > 0),
 ];
-function isKeyed(value: Limiter | KeyedLimiter<unknown> | null): boolean {
-  return value instanceof Limiter || value?.limiter instanceof Limiter;
+
+function keyed<T>(one: Limiter | KeyedLimiter<T>): KeyedLimiter<T> {
+  return isLimiter(one) ? { limiter: one } : one;
+}
+
+function checkLimiters<T>(all: readonly KeyedLimiter<T>[]): void {
+  for (const one of all) checkOptions('rateLimit', one, { limiter: LIMITER, key: FUNCTION });
+  const twice = all.find(({ limiter }, i) => all.findIndex((other) => other.limiter === limiter) < i);
+  if (twice !== undefined) expected('limiter', 'named once: a value takes once from each', twice.limiter);
+}
+
+function leftOut(options: object, where: string): void {
+  for (const [option, value] of Object.entries(options)) {
+    if (value !== undefined) expected(option, `left out ${where}`, value);
+  }
 }
 
 /** A value that waits. States: for *room* downstream, then for *tokens*, in line; then it is emitted. */
@@ -140,8 +157,7 @@ class RateStage<T> extends Stage<T> {
     const { rate, limiter = [], key } = options;
     if (rate instanceof Observable) this.follow(rate);
     else if (rate !== undefined) this.use([{ limiter: this.bucket(rate), key }]);
-    else if (limiter instanceof Limiter) this.use([{ limiter, key }]);
-    else this.use((limiter as KeyedLimiter<T>[]).map((one) => (one instanceof Limiter ? { limiter: one } : one)));
+    else this.use(isLimiter(limiter) ? [{ limiter, key }] : limiter.map(keyed));
   }
 
   get requested(): number {
@@ -161,7 +177,7 @@ class RateStage<T> extends Stage<T> {
     const keys = this.keyFunctions.map((key) => key?.(value));
     if (this.released) return; // a callback unsubscribed
     if (this.waiting !== undefined) return this.overrun(value);
-    if (this.clearAhead && this.claim?.take(cost, keys, this.late, this.waits)) return this.emit(value);
+    if (this.clearAhead && this.claim?.take(cost, keys, this.late, false)) return this.emit(value);
     this.waiting = { value, cost, keys, at: this.arrivalTime(), inLineSince: Infinity };
     this.run();
   }
@@ -172,7 +188,10 @@ class RateStage<T> extends Stage<T> {
     if (this.downstream.requested <= 0) {
       claim.leave();
       waiting.inLineSince = Infinity;
-    } else if (claim.take(waiting.cost, waiting.keys, this.late, this.waits)) {
+      return;
+    }
+    this.checkCost(waiting.cost); // the rate, and the burst with it, may have fallen
+    if (claim.take(waiting.cost, waiting.keys, this.late, this.waits)) {
       if (this.waiting !== waiting) return; // the next in line went first, and unsubscribed this one
       this.stopWaiting();
       this.emit(waiting.value);
@@ -180,7 +199,7 @@ class RateStage<T> extends Stage<T> {
       this.stopWaiting();
       this.drop(waiting.value, 'rate', this.ageSince(waiting.at));
       if (this.options.excess !== 'error') return;
-      this.endWith(new RateLimitError(this.name, claim.wait(waiting.cost, waiting.keys)));
+      this.endWith(new RateLimitError(this.name, claim.retryAfter(waiting.cost, waiting.keys)));
     }
   }
 
@@ -222,8 +241,11 @@ class RateStage<T> extends Stage<T> {
     const paced = this.options.mode === 'paced';
     this.claim = new Claim(shared, (late) => {
       this.late = paced ? Math.min(late, CAUGHT_UP) : 0;
-      this.run();
-      this.late = 0;
+      try {
+        this.run();
+      } finally {
+        this.late = 0;
+      }
     });
     if (!paced && this.waits) shared.forEach(warnOfLag);
   }
@@ -240,16 +262,20 @@ class RateStage<T> extends Stage<T> {
       this.run();
     };
     const fail = (error: unknown): void => this.fail(error);
-    this.out.add(follow(rates, { stage: this.name, option: 'rate', rule: RATE, apply, fail }));
+    this.out.add(
+      follow(rates, { stage: this.name, option: 'rate', rule: rateFor(this.options.per ?? 1_000), apply, fail }),
+    );
   }
 
   private costOf(value: T): number {
-    const { cost } = this.options;
-    const amount: unknown = cost === undefined ? 1 : cost(value);
+    return this.checkCost(this.options.cost === undefined ? 1 : this.options.cost(value));
+  }
+
+  private checkCost(cost: unknown): number {
     const most = this.burst();
-    if (typeof amount === 'number' && amount >= 0 && amount <= most) return amount;
-    const message = `\`cost\` returned ${shown(amount)}, expected a number from 0 to ${most}, which is the burst`;
-    throw new ReturnError(this.name, amount, message);
+    if (typeof cost === 'number' && cost >= 0 && cost <= most) return cost;
+    const message = `\`cost\` returned ${shown(cost)}, expected a number from 0 to ${most}, which is the burst`;
+    throw new ReturnError(this.name, cost, message);
   }
 }
 
@@ -257,10 +283,10 @@ class RateStage<T> extends Stage<T> {
 const CAUGHT_UP = 250;
 const warned = new Set<string>();
 
-function warnOfLag(limiter: Limiter): void {
-  if (!(limiter instanceof TokenBucket) || limiter.burst >= limiter.safeBurst) return;
+function warnOfLag({ burst, safeBurst = 0 }: Limiter & Partial<TokenBucket>): void {
+  if (burst >= safeBurst) return;
   const message =
-    `sluice: a burst of ${limiter.burst} is less than the ${limiter.safeBurst} tokens that come in 50 ms: when the event loop is late ` +
+    `sluice: a burst of ${burst} is less than the ${safeBurst} tokens that come in 50 ms: when the event loop is late ` +
     "by more than the burst lasts, the rate will not be reached. Raise `burst`, or use mode: 'paced'.";
   if (warned.has(message)) return;
   warned.add(message);

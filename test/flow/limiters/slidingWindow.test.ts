@@ -40,6 +40,18 @@ describe('slidingWindow', () => {
     expect(served).toEqual([1, 2, 3]);
   });
 
+  test('past clients are forgotten, whatever is asked afterwards', () => {
+    const time = new VirtualTime();
+    const quota = slidingWindow({ limit: 1, per: 1_000, scheduler: time.scheduler });
+    for (let client = 0; client < 100_000; client++) quota.tryTake(1, client);
+    expect(quota.keys).toBe(100_000);
+    for (let ms = 0; ms < 2_000; ms += 500) {
+      time.advanceBy(500);
+      quota.peek(1, 'another');
+    }
+    expect(quota.keys).toBe(0);
+  });
+
   test.each([{}, { limit: 0, per: 1 }, { limit: 1 }, { limit: 1, per: -1 }, { limit: NaN, per: 1 }])(
     'refuses %j',
     (options) => {

@@ -1,6 +1,7 @@
+import * as fc from 'fast-check';
 import type { SchedulerLike } from 'rxjs';
 import { describe, expect, test } from 'vitest';
-import { OptionError, tokenBucket, type TokenBucketOptions } from '../../../src/index.js';
+import { OptionError, pull, rateLimit, tokenBucket, type TokenBucketOptions } from '../../../src/index.js';
 import { VirtualTime } from '../../../src/testing/index.js';
 
 /** A clock that tests set forward and back. */
@@ -105,7 +106,7 @@ describe('tokenBucket', () => {
       await Promise.resolve();
       if (ms === 5) {
         const { ok, retryAfter } = bucket.tryTake();
-        expect([ok, retryAfter]).toEqual([false, 5]); // 10, 1 and 5 stand before it: more than a burst
+        expect([ok, retryAfter]).toEqual([false, 12]); // 10, 1 and 5 stand before it: more than a burst
       }
     }
     await Promise.all(all);
@@ -176,8 +177,90 @@ describe('tokenBucket', () => {
     const bucket = tokenBucket({ rate: 1, burst: 5 });
     const message = 'Expected `cost` to be a number from 0 to 5, which is the burst';
     expect(() => bucket.tryTake(cost as number)).toThrow(message);
-    expect(() => bucket.take(cost as number)).toThrow(OptionError);
+    await expect(bucket.take(cost as number)).rejects.toThrow(OptionError);
     expect(bucket.peek().remaining).toBe(5);
-    await Promise.resolve();
+  });
+
+  test.each<[options: unknown, message: string]>([
+    [{ sgnal: new AbortController().signal }, 'Did you mean `signal`?'],
+    [{ signal: 'now' }, 'Expected `signal` to be an AbortSignal'],
+    [5, 'Expected `options` to be an object, got 5 (number) (take)'],
+    [null, 'Expected `options` to be an object, got null (take)'],
+  ])('take refuses the options %j by rejection, and takes nothing', async (options, message) => {
+    const bucket = tokenBucket({ rate: 1, burst: 5 });
+    await expect(bucket.take(1, options as object)).rejects.toThrow(message);
+    expect(bucket.peek().remaining).toBe(5);
+  });
+
+  test.each([1e-306, 5e-324])('a rate of %d is none: a token would take for ever', (rate) => {
+    const message = 'Expected `rate` to be a finite number above 0, with a `per / rate` that is one too';
+    expect(() => tokenBucket({ rate })).toThrow(message);
+    const bucket = tokenBucket({ rate: 1 });
+    expect(() => (bucket.rate = rate)).toThrow(message);
+    expect(bucket.rate).toBe(1);
+  });
+
+  test('one who waits for more than a burst, since the rate fell, is refused, and the next goes on', async () => {
+    const time = new VirtualTime();
+    const bucket = tokenBucket({ rate: 1_000, scheduler: time.scheduler });
+    await bucket.take(50);
+    const large = expect(bucket.take(40)).rejects.toThrow('from 0 to 1, which is the burst, got 40');
+    const small = bucket.take(1);
+    bucket.rate = 10;
+    time.advanceBy(100);
+    await large;
+    await small;
+    expect(time.pending).toBe(0);
+  });
+
+  test('a rate that is set while nobody waits leaves no timer', () => {
+    const time = new VirtualTime();
+    tokenBucket({ rate: 1, scheduler: time.scheduler }).rate = 2;
+    expect(time.pending).toBe(0);
+  });
+
+  test('while others wait, retryAfter is when one who came now would be served, and never 0', async () => {
+    const costs = fc.integer({ min: 0, max: 5 });
+    const lines = fc.array(costs, { minLength: 1, maxLength: 8 });
+    const property = fc.asyncProperty(lines, costs, fc.integer({ min: 0, max: 40 }), async (line, cost, after) => {
+      const time = new VirtualTime();
+      const bucket = tokenBucket({ rate: 100, burst: 5, scheduler: time.scheduler });
+      bucket.tryTake(5);
+      for (const one of [1, ...line]) void bucket.take(one);
+      time.advanceBy(after);
+      const { ok, retryAfter } = bucket.peek(cost);
+      const told = time.now + retryAfter;
+      let served = ok ? time.now : Infinity;
+      if (!ok) void bucket.take(cost).then(() => (served = time.now));
+      expect(ok).toBe(retryAfter === 0);
+      for (; served === Infinity; await Promise.resolve()) time.advanceBy(1);
+      expect(Math.abs(served - told)).toBeLessThanOrEqual(1); // it is looked at once a millisecond
+    });
+    await fc.assert(property, { numRuns: 300 });
+  });
+
+  test('while the first in line waits for another limiter, retryAfter is how long it has to', () => {
+    const time = new VirtualTime();
+    const { scheduler } = time;
+    const tenants = tokenBucket({ rate: 10, burst: 9, scheduler });
+    const all = tokenBucket({ rate: 1, burst: 3, scheduler });
+    all.tryTake(3);
+    void all.take(2);
+    pull([1])
+      .pipe(rateLimit({ limiter: [tenants, all], scheduler }))
+      .subscribe();
+    expect(tenants.tryTake()).toMatchObject({ ok: false, retryAfter: 3_000, remaining: 9 });
+    expect(tenants.peek(9)).toMatchObject({ ok: false, retryAfter: 3_000 });
+  });
+
+  test('keys are those that have used something up', () => {
+    const bucket = tokenBucket({ rate: 1, burst: 5, scheduler: new VirtualTime().scheduler });
+    bucket.tryTake(0, 'a');
+    bucket.peek(1, 'b');
+    bucket.tryTake(0);
+    expect(bucket.keys).toBe(0);
+    bucket.tryTake(1, 'a');
+    bucket.tryTake();
+    expect(bucket.keys).toBe(2);
   });
 });

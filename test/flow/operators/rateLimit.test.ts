@@ -1,4 +1,4 @@
-import { of, Subject, Subscription, throwError, type SchedulerLike } from 'rxjs';
+import { BehaviorSubject, of, Subject, Subscription, throwError, type SchedulerLike } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   OptionError,
@@ -256,6 +256,7 @@ describe('rateLimit', () => {
     expect(endOf(of())).toBeInstanceOf(SourceError);
     expect(endOf(of(0))).toBeInstanceOf(OptionError);
     expect(endOf(of(NaN))).toBeInstanceOf(OptionError);
+    expect(endOf(of(1e-306))).toBeInstanceOf(OptionError);
     expect(endOf(of(5))).toBe('complete');
   });
 
@@ -293,7 +294,7 @@ describe('rateLimit', () => {
     expect(count('paced')).toBeLessThanOrEqual(1_001);
   });
 
-  test('warns once of a burst that is shorter than the event loop is late', () => {
+  test('warns once for each rate and burst that is shorter than the event loop is late', () => {
     const make = (options: RateLimitOptions<number>): void => {
       pull([1]).pipe(rateLimit(options)).subscribe();
     };
@@ -301,10 +302,89 @@ describe('rateLimit', () => {
     make({ rate: 7_777, burst: 10 });
     expect(console.warn).toHaveBeenCalledTimes(1);
     expect(vi.mocked(console.warn).mock.calls[0]![0]).toContain('a burst of 10 is less than the 389 tokens');
+    make({ rate: 7_777, burst: 11 });
+    expect(console.warn).toHaveBeenCalledTimes(2);
     make({ rate: 8_888, burst: 10, mode: 'paced' });
     make({ rate: 8_888, burst: 10, excess: 'drop' });
     make({ rate: 8_888 });
-    expect(console.warn).toHaveBeenCalledTimes(1);
+    expect(console.warn).toHaveBeenCalledTimes(2);
+  });
+
+  test('a value that waits for more than a burst, since the rate fell, ends the stream', () => {
+    const record = new Record();
+    const rate = new BehaviorSubject(1_000);
+    pull([50, 40])
+      .pipe(rateLimit(record.options<number>({ rate, cost: (value) => value })))
+      .subscribe(record.observer);
+    rate.next(10);
+    record.time.advanceBy(1);
+    expect(record.seen).toEqual([[50, 0]]);
+    expect(record.end).toBeInstanceOf(ReturnError);
+    expect((record.end as Error).message).toContain('`cost` returned 40 (number), expected a number from 0 to 1');
+    expect(record.drops).toMatchObject([{ value: 40, reason: 'cancelled' }]);
+    expect(record.time.pending).toBe(0);
+  });
+
+  test('nor does it wait for ever when the rate fell while there was no room downstream', () => {
+    const time = new VirtualTime();
+    const rate = new BehaviorSubject(1_000);
+    const source = new ManualSource<number>();
+    const limited = source.pipe(rateLimit({ rate, cost: (value) => value, scheduler: time.scheduler }));
+    const consumer = new ManualConsumer(limited);
+    source.send(40);
+    rate.next(10);
+    consumer.request(1);
+    expect(consumer.end).toMatchObject({ error: { code: 'SLUICE_RETURN' } });
+    expect(time.pending).toBe(0);
+  });
+
+  test('a rate that changes leaves no timer when nothing waits, nor after unsubscribing', () => {
+    const record = new Record();
+    const rate = new BehaviorSubject(1);
+    const subscription = new Subject<number>().pipe(rateLimit(record.options({ rate }))).subscribe();
+    rate.next(2);
+    expect(record.time.pending).toBe(0);
+    subscription.unsubscribe();
+    rate.next(3);
+    expect(record.time.pending).toBe(0);
+  });
+
+  test('excess: error says how long those in line make it wait', () => {
+    const record = new Record();
+    const limiter = tokenBucket({ rate: 1, burst: 2, scheduler: record.time.scheduler });
+    limiter.tryTake(2);
+    void limiter.take(2);
+    pull([1])
+      .pipe(rateLimit(record.options({ limiter, excess: 'error' })))
+      .subscribe(record.observer);
+    expect(record.end).toMatchObject({ code: 'SLUICE_RATE_LIMIT', retryAfter: 3_000 });
+  });
+
+  test('takes a limiter that another copy of the package made, and stands in line with its callers', async () => {
+    vi.resetModules();
+    const other = await import('../../../src/index.js');
+    expect(other.tokenBucket).not.toBe(tokenBucket);
+    const record = new Record();
+    const { scheduler } = record.time;
+    const limiter = other.tokenBucket({ rate: 100, burst: 1, scheduler });
+    limiter.tryTake();
+    const start = (limit: typeof rateLimit, values: number[]): void => {
+      pull(values)
+        .pipe(limit(record.options({ limiter })))
+        .subscribe(record.observer);
+    };
+    start(rateLimit, [11, 12]);
+    start(other.rateLimit, [21, 22]);
+    start(rateLimit, [31]);
+    record.time.advanceBy(1_000);
+    expect(record.seen).toEqual([
+      [11, 10],
+      [21, 20],
+      [31, 30],
+      [12, 40],
+      [22, 50],
+    ]);
+    expect(console.warn).toHaveBeenCalled(); // its burst is known too
   });
 
   const limiter = tokenBucket({ rate: 1 });
@@ -319,6 +399,14 @@ describe('rateLimit', () => {
     [{ limiter, burst: 3 }, 'Expected `burst` to be left out where there is a `limiter`'],
     [{ limiter: [] }, 'Expected `limiter` to be a limiter'],
     [{ limiter: [limiter, {}] }, 'Expected `limiter` to be a limiter'],
+    [{ limiter: [limiter, null] }, 'Expected `options` to be an object, got null (rateLimit)'],
+    [{ limiter: { tryTake: String } }, 'Expected `limiter` to be a limiter'],
+    [{ limiter: [{ limiter, keys: String }] }, 'Did you mean `key`?'],
+    [{ limiter: [{ limiter, key: 'tenant' }] }, "Expected `key` to be a function, got 'tenant' (string)"],
+    [{ limiter: [limiter, { limiter, key: String }] }, 'Expected `limiter` to be named once'],
+    [{ rate: 1e-306 }, 'with a `per / rate` that is one too, got 1e-306'],
+    [{ rate: 1, excess: 'drop', maxWait: 5 }, "Expected `maxWait` to be left out with excess: 'drop', got 5 (number)"],
+    [{ rate: 1, excess: 'error', mode: 'paced' }, "Expected `mode` to be left out with excess: 'error'"],
     [{ limiter: [limiter], key: String }, 'Expected `key` to be in the { limiter, key } that it is for'],
     [{ rate: 1, excess: 'block' }, "Expected `excess` to be 'wait', 'drop' or 'error', got 'block' (string)"],
     [{ rate: 1, maxWait: -1 }, 'Expected `maxWait` to be a number of milliseconds above 0'],

@@ -1,7 +1,7 @@
 /** Lets values pass at a rate. */
 import { Observable, type MonoTypeOperatorFunction, type Subscriber } from 'rxjs';
 import { OverflowError, RateLimitError, ReturnError } from '../../errors.js';
-import { check, checkOptions, DURATION, expected, FUNCTION, required, shown, type Rule } from '../../options.js';
+import { check, checkOptions, DURATION, expected, FUNCTION, shown, type Rule } from '../../options.js';
 import { Claim } from '../claim.js';
 import { follow } from '../follow.js';
 import { isLimiter, type Limiter } from '../limiter.js';
@@ -28,7 +28,7 @@ export interface RateLimitOptions<T> extends StageOptions<T> {
   per?: number | undefined;
   /** Tokens in a full bucket, for `rate`. At least 1. Default: what comes in 50 ms, or 1 if that is more. */
   burst?: number | undefined;
-  /** A `tokenBucket` or `slidingWindow` shared with others; or several, of which a value takes from all at once or from none. */
+  /** A `tokenBucket` or `slidingWindow` shared with others; or several, each once, of which a value takes from all at once or from none. */
   limiter?: Limiter | readonly (Limiter | KeyedLimiter<T>)[] | undefined;
   /** What a value costs, at most the burst. A number of at least 0. Default: 1 each. */
   cost?: ((value: T) => number) | undefined;
@@ -36,11 +36,11 @@ export interface RateLimitOptions<T> extends StageOptions<T> {
   key?: ((value: T) => unknown) | undefined;
   /** What happens to a value for which there is no token: it waits, is dropped, or ends the stream. Default: `'wait'`. */
   excess?: 'wait' | 'drop' | 'error' | undefined;
-  /** With `'wait'`: milliseconds above which a value is dropped rather than waited for. Above 0. Default: none. */
+  /** Only with `'wait'`: milliseconds above which a value is dropped rather than waited for. Above 0. Default: none. */
   maxWait?: number | undefined;
   /**
    * `'strict'`: never above the rate and a burst, in any time. `'paced'`: what a late timer missed, up to 250 ms of it, is caught up
-   * with, so that a small burst keeps its rate on a busy event loop. Default: `'strict'`.
+   * with, so that a small burst keeps its rate on a busy event loop; only with `excess: 'wait'`. Default: `'strict'`.
    */
   mode?: 'strict' | 'paced' | undefined;
 }
@@ -54,7 +54,8 @@ export interface RateLimitOptions<T> extends StageOptions<T> {
  * Order: as they come; of pipelines that share a limiter, first come, first served. Loss: none with `excess: 'wait'`, the
  * default, without a `maxWait`; otherwise what is over the rate is dropped as `rate` and reported. It holds one value at most: a source
  * that ignores demand needs a `boundedBuffer` before it. With a `key` a value without tokens holds back those of other keys
- * behind it; where that must not be, drop, or use `groupBy`. Completion waits for the value that waits.
+ * behind it; where that must not be, drop, or call `take` of a `tokenBucket` in the worker of a `pool` with a `key`. Completion waits for the
+ * value that waits.
  *
  * ```ts
  * import { pull, rateLimit } from 'sluice';
@@ -72,7 +73,7 @@ export interface RateLimitOptions<T> extends StageOptions<T> {
  *
  * @returns an operator; what `rate` makes is each subscription's own, a `limiter` is shared
  * @throws OptionError at the call when an option is wrong, and in the stream when `rate` emits anything but a number above 0
- * @throws ReturnError in the stream when `cost` returns anything but a number from 0 to the burst
+ * @throws ReturnError in the stream when `cost` returns anything but a number from 0 to the burst, or the burst falls below it meanwhile
  * @throws RateLimitError in the stream when there is no token and `excess` is `'error'`
  * @throws OverflowError in the stream when the source ignores demand while a value waits
  */
@@ -105,7 +106,7 @@ export function rateLimit<T>(options: RateLimitOptions<T>): MonoTypeOperatorFunc
   return (source) => new Observable((subscriber) => void source.subscribe(new RateStage(subscriber, options)));
 }
 
-const LIMITER: Rule = required(['a limiter (tokenBucket, slidingWindow)', isLimiter]);
+const LIMITER: Rule = ['a limiter (tokenBucket, slidingWindow)', isLimiter, 'required'];
 const LIMITERS: Rule = [
   'a limiter (tokenBucket, slidingWindow), or an array of limiters and { limiter, key }',
   (value: unknown) => isLimiter(value) || (Array.isArray(value) && value.length > 0),
@@ -191,8 +192,9 @@ class RateStage<T> extends Stage<T> {
       return;
     }
     this.checkCost(waiting.cost); // the rate, and the burst with it, may have fallen
-    if (claim.take(waiting.cost, waiting.keys, this.late, this.waits)) {
-      if (this.waiting !== waiting) return; // the next in line went first, and unsubscribed this one
+    const paid = claim.take(waiting.cost, waiting.keys, this.late, this.waits);
+    if (this.waiting !== waiting) return; // the next in line went first, and unsubscribed this one
+    if (paid) {
       this.stopWaiting();
       this.emit(waiting.value);
     } else if (this.excessive(waiting, claim)) {

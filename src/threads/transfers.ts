@@ -2,14 +2,15 @@
 import { ReturnError } from '../errors.js';
 import { shown } from '../options.js';
 
-interface Failure {
-  readonly error: unknown;
+/** A call that objects were handed over to. */
+interface Taker {
+  readonly signal: AbortSignal;
+  failure?: { readonly error: unknown };
 }
 
 /** Of what was handed over nothing is left for another attempt: that fails with the error of the first, and not with one about the copying. */
 export class Transfers<T> {
-  /** By the objects that were handed over. */
-  private readonly failures = new WeakMap<object, Failure>();
+  private readonly takers = new WeakMap<object, Taker>();
 
   constructor(private readonly transfer: (value: T) => readonly object[]) {}
 
@@ -20,14 +21,14 @@ export class Transfers<T> {
       throw new ReturnError(stage, list, `\`transfer\` returned ${shown(list)}, expected an array of objects`);
     }
     for (const object of list) {
-      const failure = this.failures.get(object);
-      if (failure !== undefined) return Promise.reject(failure.error);
+      const before = this.takers.get(object);
+      if (before?.signal.aborted) return Promise.reject(before.signal.reason as unknown);
+      if (before?.failure !== undefined) return Promise.reject(before.failure.error);
     }
+    const taker: Taker = { signal };
+    for (const object of list) this.takers.set(object, taker);
     const result = run(list);
-    result.catch((error: unknown) => {
-      const failure: Failure = { error: signal.aborted ? (signal.reason as unknown) : error };
-      for (const object of list) this.failures.set(object, failure);
-    });
+    result.catch((error: unknown) => (taker.failure = { error }));
     return result;
   }
 }

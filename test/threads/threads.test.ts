@@ -109,18 +109,19 @@ describe('work', () => {
   });
 
   test.each([
-    ['fails', { what: 'throw' }, {}, { name: 'RangeError', message: 'no [object ArrayBuffer]' }],
-    ['is too slow', { what: 'never' }, { timeout: 500 }, { code: 'SLUICE_WORKER_TIMEOUT' }],
+    ['fails', 'throw if full', {}, { name: 'RangeError', message: 'full' }],
+    ['is too slow', 'never', { timeout: 500 }, { code: 'SLUICE_WORKER_TIMEOUT' }],
   ])(
     'what was transferred to a call that %s can not be again: the other attempts fail with its error',
     async (...row) => {
-      const [, task, options, expected] = row;
-      const attempts: unknown[] = [];
-      const retry = { attempts: 3, backoff: fixed(1), when: (error: unknown) => attempts.push(error) > 0 };
-      const value = new ArrayBuffer(8);
-      const transfer = ({ value }: Task): readonly object[] => [value as object];
-      await expect(run([{ ...task, value }], { ...options, retry }, { transfer })).rejects.toMatchObject(expected);
-      expect(attempts).toMatchObject([expected, expected]);
+      const [, what, options, expected] = row;
+      for (const value of [new ArrayBuffer(8), new Uint8Array(8)]) {
+        const attempts: unknown[] = [];
+        const retry = { attempts: 3, backoff: fixed(1), when: (error: unknown) => attempts.push(error) > 0 };
+        const transfer = (): readonly object[] => [value instanceof Uint8Array ? value.buffer : value];
+        await expect(run([{ what, value }], { ...options, retry }, { transfer })).rejects.toMatchObject(expected);
+        expect(attempts).toMatchObject([expected, expected]);
+      }
     },
   );
 

@@ -21,6 +21,9 @@ export default function work({ what, value }) {
       return workerData;
     case 'throw':
       throw new RangeError(`no ${value}`);
+    case 'throw if full':
+      if (value.byteLength > 0) throw new RangeError('full');
+      return 'empty';
     case 'reject':
       return Promise.reject(new TypeError(`rejected ${value}`));
     case 'exit':

@@ -6,37 +6,37 @@ import { read, root } from './project.js';
 
 /** Ceilings in bytes: a few per cent above what was measured, so that nothing grows unseen. */
 const CEILINGS: Record<string, number> = {
-  boundedBuffer: 3_500,
-  pool: 8_300,
-  rateLimit: 5_600,
+  boundedBuffer: 3_660,
+  pool: 8_890,
+  rateLimit: 6_450,
   shed: 3_600,
   shedByDelay: 3_000,
-  tokenBucket: 2_750,
-  slidingWindow: 2_800,
+  tokenBucket: 3_470,
+  slidingWindow: 3_420,
   boundedQueue: 2_200,
   pull: 2_400,
-  demandOf: 280,
-  Stage: 1_360,
+  demandOf: 270,
+  Stage: 1_470,
   Sink: 1_550,
-  toAsyncIterable: 4_250,
-  toReadableStream: 3_950,
-  SluiceError: 280,
-  OptionError: 340,
-  OverflowError: 390,
-  QueueClosedError: 380,
-  WorkerTimeoutError: 410,
-  ReturnError: 350,
-  SourceError: 330,
-  RateLimitError: 400,
+  toAsyncIterable: 4_450,
+  toReadableStream: 4_250,
+  SluiceError: 270,
+  OptionError: 320,
+  OverflowError: 370,
+  QueueClosedError: 360,
+  WorkerTimeoutError: 380,
+  ReturnError: 340,
+  SourceError: 310,
+  RateLimitError: 370,
   WorkerCreateError: 430,
-  ThrottledError: 450,
-  MissingPackageError: 400,
-  ThreadError: 380,
+  ThrottledError: 390,
+  MissingPackageError: 380,
+  ThreadError: 370,
   workers: 5_100,
-  scaleSignal: 2_950,
+  scaleSignal: 3_020,
   exponential: 1_100,
   decorrelated: 1_000,
-  fixed: 620,
+  fixed: 600,
   retryBudget: 1_380,
   throttleCalls: 1_780,
   elastic: 2_350,
@@ -45,8 +45,8 @@ const CEILINGS: Record<string, number> = {
 /** Where these are to get, and are not yet. */
 const TARGETS: Record<string, number> = { boundedBuffer: 2_000, pool: 4_000, rateLimit: 3_000, shed: 3_000 };
 /** The budget of sources, buffers, pool and sinks together, in bytes, and of `import * as sluice from 'sluice'`. */
-const CORE = 11_200;
-const WHOLE = 21_700;
+const CORE = 11_740;
+const WHOLE = 22_830;
 /** What is not of that core. */
 const CONTROL = [
   'rateLimit',

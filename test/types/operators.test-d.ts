@@ -69,6 +69,8 @@ numbers.pipe(pool(async (value: number) => value, { concurrency: 1, order: 'arri
 
 // pool takes what a worker source takes, and gives what that gives.
 declare const pages: WorkerSource<number, Uint8Array>;
+declare const either: WorkerSource<number, string> | ((value: number) => Promise<string>);
+expectTypeOf(numbers.pipe(pool(either, { concurrency: 1 }))).toEqualTypeOf<Observable<string>>();
 expectTypeOf(numbers.pipe(pool(pages, options))).toEqualTypeOf<Observable<Uint8Array>>();
 expectTypeOf(numbers.pipe(pool(pages, { concurrency: 2, key: (value) => value.toFixed() }))).toEqualTypeOf<
   Observable<Uint8Array>

@@ -85,6 +85,10 @@ export function pool<T, O extends ObservableInput<unknown>>(
   worker: Worker<T, O>,
   options: PoolOptions<T>,
 ): OperatorFunction<T, ObservedValueOf<O>>;
+export function pool<T, O extends ObservableInput<unknown>, R>(
+  worker: Worker<T, O> | WorkerSource<T, R>,
+  options: PoolOptions<T>,
+): OperatorFunction<T, ObservedValueOf<O> | R>;
 export function pool<T, R>(
   worker: Worker<T, ObservableInput<R>> | WorkerSource<T, R>,
   options: PoolOptions<T>,

@@ -71,8 +71,10 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
     const call = new Call<T, R>(value, this.index++, key, this.arrivalTime(), details);
     if (details !== undefined) this.settings.retry?.budget?.called();
     this.results.enter(call);
-    if (this.watcher !== undefined) this.watcher.arrived();
-    if (this.released) return; // so did what it was told by
+    if (this.watcher !== undefined) {
+      this.watcher.arrived();
+      if (this.released) return; // so did what it asked
+    }
     if (this.lanes === undefined && this.waiting === 0 && this.slotFree) return this.startOrExpire(call);
     this.waiting++;
     if (this.lanes === undefined) {

@@ -57,8 +57,8 @@ export function fromReadable<T = unknown>(readable: Readable): Observable<T> {
     };
     const notice = (): void => {
       // `readable` with nothing in it is the end, which a stream tells only to one that reads: this takes nothing.
-      if (readable.readableLength === 0) readable.read(0);
-      read();
+      if (demand.requested > 0) read();
+      else if (readable.readableLength === 0) readable.read(0);
     };
     const end = (): void => subscriber.complete();
     const error = (reason: unknown): void => subscriber.error(reason);

@@ -66,8 +66,8 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
   private again = false;
   private end: { readonly error: unknown } | 'complete' | undefined;
   private gone = false;
-  /** Arrivals that go on: one inside another where a callback sends a value. */
-  private arriving = 0;
+  /** A value is arriving; another may arrive inside a callback for it. */
+  private arriving = false;
 
   /**
    * @param out what the function given to `new Observable` was called with
@@ -244,16 +244,19 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
   }
 
   protected override _next(value: In): void {
-    const outer = this.arriving;
-    const unplaced = outer === 0 ? 0 : this.ledger.held - this.held;
-    this.arriving = outer + 1;
+    if (this.arriving) return this.arrive(value, this.ledger.held - this.held);
+    this.arriving = true;
+    this.arrive(value, 0);
+    this.arriving = false;
+  }
+
+  private arrive(value: In, unplaced: number): void {
     this.arrived++;
     try {
       this.accept(value);
     } catch (error) {
       this.fail(error);
     }
-    this.arriving = outer;
     if (this.gone) this.dropArrived(value, unplaced);
     else this.noteRoom();
   }

@@ -39,7 +39,8 @@ export interface ThreadsOptions<T> {
   transfer?: ((value: T) => readonly object[]) | undefined;
   /** What the threads see as `workerData` of `piscina`. Default: nothing. */
   workerData?: unknown;
-  /** Memory that a thread may use, as `Worker` of `node:worker_threads` has it; one that needs more dies. Default: Node's. */
+  /** Memory that a thread may use, as `Worker` of `node:worker_threads` has it; one that needs more dies (with less than
+   * some 4 MB a newer Node ends the whole process). Default: Node's. */
   resourceLimits?: ResourceLimits | undefined;
 }
 

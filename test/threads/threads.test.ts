@@ -254,7 +254,8 @@ describe('work that goes wrong', () => {
   });
 
   test('threads that can not even start: a ThreadError, and no word of those that Piscina starts in their place', async () => {
-    const limits = { resourceLimits: { maxOldGenerationSizeMb: 1, maxYoungGenerationSizeMb: 1 } };
+    // Less is too little for Node itself, which then ends the process: "GC during deserialization".
+    const limits = { resourceLimits: { maxOldGenerationSizeMb: 4 } };
     const error: unknown = await run(
       [{ what: 'double' }],
       { retry: { attempts: 3, backoff: fixed(200) } },

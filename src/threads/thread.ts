@@ -38,11 +38,15 @@ function named(error: unknown, { filename, name }: RunOptions): unknown {
   return new OptionError('name', name, `\`threads\`: ${filename} exports no function \`${name}\``);
 }
 
-/** Of what is no error of JavaScript's own Node copies nothing: the one for a result that can not be copied is such. */
+/**
+ * Of what is no error of JavaScript's own Node copies nothing, or, since a later version, nothing but the stack: the one for a result that can
+ * not be copied is such.
+ */
 function copied(error: unknown): unknown {
-  if (typeof error !== 'object' || error === null || Object.keys(error).length > 0 || error instanceof Error)
-    return error;
+  if (typeof error !== 'object' || error === null || Object.keys(error).length > 0) return error;
+  if (error instanceof Error && error.message !== '') return error;
   return new Error(
     'it gave a result that can not be copied (functions can not, nor what holds them), or threw what can not be',
+    { cause: error },
   );
 }

@@ -241,8 +241,10 @@ describe('work that goes wrong', () => {
     const subscription = source.pipe(pool(threads<Task, unknown>(file), { concurrency: 1 })).subscribe(results);
     try {
       const first = firstValueFrom(results);
-      source.next({ what: 'die later' });
+      const told = new SharedArrayBuffer(4);
+      source.next({ what: 'die when told', value: told });
       expect(await first).toBe('done');
+      Atomics.store(new Int32Array(told), 0, 1);
       expect(await reported).toMatchObject({ message: 'after the call' });
       const second = firstValueFrom(results);
       source.next({ what: 'double', value: 2 });

@@ -42,6 +42,13 @@ export default function work({ what, value }) {
         throw new Error('after the call');
       });
       return 'done';
+    case 'die when told': {
+      const told = new Int32Array(value);
+      setInterval(() => {
+        if (Atomics.load(told, 0) > 0) throw new Error('after the call');
+      }, 1);
+      return 'done';
+    }
     case 'turn':
       return new Promise((resolve) => setImmediate(() => setImmediate(resolve, 'turned')));
     case 'bytes':

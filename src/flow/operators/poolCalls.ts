@@ -129,7 +129,11 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
     if (slot.call === undefined) return; // a callback unsubscribed
     this.free(slot);
     if (delay === Infinity) {
-      this.expire(call);
+      try {
+        this.expire(call);
+      } catch (thrown) {
+        return this.fail(thrown); // `onDrop` threw
+      }
     } else {
       call.tryAgainAfter(delay);
       this.retrying++;

@@ -118,6 +118,22 @@ describe('a deadline that passes before the next attempt', () => {
     time.advanceBy(60_000);
     expect(consumer.values).toEqual([2]);
   });
+
+  test('an `onDrop` that throws then ends the stream with its error', async () => {
+    const failure = new Error('mine');
+    const { source, consumer, time } = run(() => Promise.reject(new Error('no')), {
+      concurrency: 1,
+      deadline: () => 20,
+      retry: { attempts: 9, backoff: fixed(60_000) },
+      onDrop: () => {
+        throw failure;
+      },
+    });
+    source.send(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(consumer.end).toEqual({ error: failure });
+    expect([source.open, time.pending]).toEqual([0, 0]);
+  });
 });
 
 describe('numbers at the edge', () => {

@@ -1,9 +1,9 @@
 /** A bound on retries: a part of the calls. */
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import { RetryBudgetState } from '../../core/retryBudget.js';
-import { SteadyClock } from '../../core/steadyClock.js';
 import { checkOptions, type Rule } from '../../options.js';
 import { SCHEDULER } from '../stageOptions.js';
+import { SteadyTime } from '../steadyTime.js';
 
 /** Options of `retryBudget`. */
 export interface RetryBudgetOptions {
@@ -44,28 +44,24 @@ const PART: Rule = [
 export function retryBudget(options: RetryBudgetOptions = {}): RetryBudget {
   checkOptions('retryBudget', options, { ratio: PART, minPerSecond: PART, scheduler: SCHEDULER });
   const { ratio = 0.1, minPerSecond = 1, scheduler = asyncScheduler } = options;
-  return new RetryBudget(new RetryBudgetState({ ratio, minPerSecond, ttl: 10_000 }), scheduler);
+  return new RetryBudget(new RetryBudgetState({ ratio, minPerSecond, ttl: 10_000 }), new SteadyTime(scheduler));
 }
 
 /** What `retryBudget` returns. */
 export class RetryBudget {
-  private readonly clock: SteadyClock;
-
   /** Use `retryBudget`, which checks its options. */
   constructor(
     private readonly state: RetryBudgetState,
-    private readonly scheduler: SchedulerLike,
-  ) {
-    this.clock = new SteadyClock(scheduler.now());
-  }
+    private readonly time: SteadyTime,
+  ) {}
 
   /** Notes a call, its first attempt. */
   called(): void {
-    this.state.called(this.clock.at(this.scheduler.now()));
+    this.state.called(this.time.now());
   }
 
   /** Whether there may be a retry now, which is noted. */
   tryRetry(): boolean {
-    return this.state.tryRetry(this.clock.at(this.scheduler.now()));
+    return this.state.tryRetry(this.time.now());
   }
 }

@@ -1,10 +1,10 @@
 /** Refuses calls by itself while the other side refuses most: a soft circuit breaker. */
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import { AdaptiveThrottle } from '../../core/adaptiveThrottle.js';
-import { SteadyClock } from '../../core/steadyClock.js';
 import { ThrottledError } from '../../errors.js';
 import { check, checkOptions, DURATION, FUNCTION, type Rule } from '../../options.js';
 import { SCHEDULER } from '../stageOptions.js';
+import { SteadyTime } from '../steadyTime.js';
 import { isOverload } from './overload.js';
 
 /** Options of `throttleCalls`. */
@@ -53,20 +53,19 @@ export function throttleCalls<A extends unknown[], R>(
   const { k = 2, window = 120_000, scheduler = asyncScheduler } = options;
   const refused = options.isOverload ?? isOverload;
   const throttle = new AdaptiveThrottle({ k, window, buckets: 40 });
-  const clock = new SteadyClock(scheduler.now());
-  const now = (): number => clock.at(scheduler.now());
+  const time = new SteadyTime(scheduler);
   return async function (this: unknown, ...args) {
-    const probability = throttle.rejectProbability(now());
+    const probability = throttle.rejectProbability(time.now());
     if (Math.random() < probability) {
-      throttle.rejected(now());
+      throttle.rejected(time.now());
       throw new ThrottledError(probability);
     }
     try {
       const result = await call.apply(this, args);
-      throttle.called(now(), true);
+      throttle.called(time.now(), true);
       return result;
     } catch (error) {
-      throttle.called(now(), !refused(error));
+      throttle.called(time.now(), !refused(error));
       throw error;
     }
   };

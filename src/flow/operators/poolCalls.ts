@@ -57,7 +57,6 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
     const { concurrency } = this.settings;
     if (typeof concurrency === 'number') return this.resize(concurrency);
     if (!(concurrency instanceof Observable)) {
-      this.window = concurrency.max; // with what waits it is more, in the end
       this.watcher = concurrency.attach(this);
       return;
     }
@@ -98,9 +97,8 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   }
 
   figures(): PoolFigures {
-    const { index, held, running, concurrency } = this;
-    const [room, waiting] = [Math.max(0, this.requested), this.unstarted + this.retrying];
-    return { now: this.now(), arrived: index, held, room, running, concurrency, waiting };
+    const { index: arrived, held, requested: room, running, concurrency } = this;
+    return { now: this.now(), arrived, held, room, running, concurrency, waiting: this.unstarted + this.retrying };
   }
 
   now(): number {

@@ -1,4 +1,5 @@
 /** A worker on its way to the calls that wait for one. */
+import { abort, signalOf, type Abortable } from '../lazySignal.js';
 import type { CreateContext } from './workerLife.js';
 
 /** What becomes of a question. */
@@ -55,31 +56,23 @@ export class Coming<W> {
   }
 
   timeOut(error: unknown): void {
-    this.attempt?.abort(error);
+    if (this.attempt !== undefined) abort(this.attempt, error);
     this.fail?.(error);
   }
 
   abort(): void {
     const { attempt } = this;
     this.attempt = undefined;
-    attempt?.abort();
+    if (attempt !== undefined) abort(attempt);
   }
 }
 
-/** One call of `create`; its signal is made when it is looked at. */
-class Attempt implements CreateContext {
-  private controller: AbortController | undefined = undefined;
-  private aborted: { readonly reason: unknown } | undefined = undefined;
+/** One call of `create`. */
+class Attempt implements CreateContext, Abortable {
+  abortState: Abortable['abortState'] = undefined;
 
   get signal(): AbortSignal {
-    this.controller ??= new AbortController();
-    if (this.aborted !== undefined) this.controller.abort(this.aborted.reason);
-    return this.controller.signal;
-  }
-
-  abort(reason?: unknown): void {
-    this.aborted = { reason };
-    this.controller?.abort(reason);
+    return signalOf(this);
   }
 }
 

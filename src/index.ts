@@ -6,7 +6,16 @@ import type { RetryBudget as Budget } from './flow/control/retryBudget.js';
 
 export { demandOf, type Demand } from './flow/demand.js';
 export { Stage } from './flow/stage.js';
-export type { Drop, DropReason, Ledger, MonitoredStage, StageMonitor, StageOptions } from './flow/stageOptions.js';
+export type {
+  Activity,
+  Drop,
+  DropReason,
+  Ledger,
+  MonitoredStage,
+  StageMonitor,
+  StageOptions,
+  StageProbe,
+} from './flow/stageOptions.js';
 export { boundedBuffer, type BoundedBufferOptions, type Overflow } from './flow/operators/boundedBuffer.js';
 export {
   pool,

@@ -1,9 +1,9 @@
 /** The base of every stage: what all operators with a demand of their own share. */
-import { asyncScheduler, Subscriber, type SchedulerLike, type Unsubscribable } from 'rxjs';
+import type { Subscriber, Unsubscribable } from 'rxjs';
+import { Counted } from './counted.js';
 import { carryDemand, demandOf, Listeners, type Demand } from './demand.js';
-import { SteadyTime } from './steadyTime.js';
-import type { Drop, DropReason, Ledger, MonitoredStage, StageOptions } from './stageOptions.js';
-import { guarded, reportUnhandled } from './unhandled.js';
+import type { Activity, MonitoredStage, StageOptions } from './stageOptions.js';
+import { guarded } from './unhandled.js';
 
 /**
  * The base class of an operator that limits: a subscriber of `In` whose demand sources upstream find with `demandOf`,
@@ -45,19 +45,11 @@ import { guarded, reportUnhandled } from './unhandled.js';
  * // => c
  * ```
  */
-export abstract class Stage<In, Out = In> extends Subscriber<In> implements MonitoredStage {
-  readonly name: string;
+export abstract class Stage<In, Out = In> extends Counted<In> implements MonitoredStage {
   /** What the stage after this one can take. */
-  protected readonly downstream: Demand;
-  /** The scheduler's time, which never runs backwards. */
-  protected readonly time: SteadyTime;
+  readonly downstream: Demand;
 
-  private readonly onDrop: ((drop: Drop) => void) | undefined;
   private readonly listeners = new Listeners();
-  private arrived = 0;
-  private delivered = 0;
-  private dropped = 0;
-  private readonly reasons: Partial<Record<DropReason, number>> = {};
   /** False once `requested` was 0: sources may be asleep and are to be woken when it rises. */
   private awake = false;
   private working = false;
@@ -65,7 +57,6 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
   /** `run` was called while it could not run. */
   private again = false;
   private end: { readonly error: unknown } | 'complete' | undefined;
-  private gone = false;
   /** A value is arriving; another may arrive inside a callback for it. */
   private arriving = false;
 
@@ -77,21 +68,14 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
     protected readonly out: Subscriber<Out>,
     options: StageOptions & { readonly name: string },
   ) {
-    super();
-    this.name = options.name;
-    this.onDrop = options.onDrop;
-    this.time = new SteadyTime(options.scheduler ?? asyncScheduler);
+    super(options);
     carryDemand(this);
     this.downstream = demandOf(out);
+    const probe = options.monitor?.add(this);
+    if (typeof probe?.arrived === 'function') this.probe = probe; // what an arrow function happens to return is none
     out.add(this);
     out.add(this.downstream.onRequest(() => this.run()));
     out.add(() => this.release());
-    options.monitor?.add(this);
-  }
-
-  /** The clock and timer that the user gave. */
-  protected get scheduler(): SchedulerLike {
-    return this.time.scheduler;
   }
 
   /** Values this stage can take now; 0 once it is ending. */
@@ -105,6 +89,12 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
   /** Drops all that is held as `cancelled`. */
   protected abstract clear(): void;
 
+  /** What it does now, for a monitor: by default it is *blocked* when it holds something and nobody asks for it. */
+  get activity(): Activity {
+    if (this.held === 0) return 'starved';
+    return this.downstream.requested > 0 ? 'busy' : 'blocked';
+  }
+
   /**
    * True when sources that sleep are to be woken: as soon as there is room. A stage that has work to go on with may let
    * more room gather, so that a wake-up is for many values.
@@ -117,20 +107,9 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
     return this.listeners.add(listener);
   }
 
-  /** Inside a callback it counts a value that is just arriving as held: it has neither left nor been dropped. */
-  get ledger(): Ledger {
-    const { name: stage, arrived, delivered: out, dropped } = this;
-    return { stage, in: arrived, out, dropped, reasons: { ...this.reasons }, held: arrived - out - dropped };
-  }
-
   /** True from the source's end, or `endWith`, on. */
   protected get ending(): boolean {
     return this.end !== undefined;
-  }
-
-  /** True once the output is closed. */
-  protected get released(): boolean {
-    return this.gone;
   }
 
   /** True when a value may be emitted straight away: there is room downstream, and no other value is on its way there. */
@@ -138,9 +117,10 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
     return !this.emitting && this.downstream.requested > 0;
   }
 
-  /** Counts a value as out and gives it downstream. */
-  protected emit(value: Out): void {
+  /** Counts a value as out and gives it downstream; `since` is when it arrived, where that is known (`arrivalTime`, `sampleTime`). */
+  protected emit(value: Out, since: number = -1): void {
     this.delivered++;
+    if (since >= 0) this.waited(since);
     this.pass(value);
   }
 
@@ -153,24 +133,6 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
       this.emitting = false; // RxJS's own subscribers do not throw; others may
     }
     if (this.again && !this.working) this.run();
-  }
-
-  /** Counts `values` that arrived as out, where `pass` gave on what became of them. */
-  protected countOut(values: number): void {
-    this.delivered += values;
-  }
-
-  /** Counts and reports a value that leaves otherwise than by the output. */
-  protected drop(value: unknown, reason: DropReason, age = 0): void {
-    this.dropped++;
-    this.reasons[reason] = (this.reasons[reason] ?? 0) + 1;
-    if (this.onDrop === undefined || reason === 'merged') return;
-    try {
-      this.onDrop({ value, reason, stage: this.name, age });
-    } catch (error) {
-      if (!this.gone) throw error; // to the error channel
-      reportUnhandled(error);
-    }
   }
 
   /** Lets upstream go at once; what is held is delivered, then `error`. */
@@ -187,16 +149,6 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
     guarded(() => this.unsubscribe());
     this.release();
     this.out.error(error);
-  }
-
-  /** When a value arrived, for its age; the clock is read only if somebody wants to know. */
-  protected arrivalTime(): number {
-    return this.onDrop === undefined ? 0 : this.time.now();
-  }
-
-  /** The age of a value that arrived at `time`. */
-  protected ageSince(time: number): number {
-    return this.onDrop === undefined ? 0 : this.time.now() - time;
   }
 
   /**
@@ -252,6 +204,7 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
 
   private arrive(value: In, unplaced: number): void {
     this.arrived++;
+    if (this.probe !== undefined) this.probe.arrived();
     try {
       this.accept(value);
     } catch (error) {
@@ -290,6 +243,7 @@ export abstract class Stage<In, Out = In> extends Subscriber<In> implements Moni
     if (this.gone) return;
     this.gone = true;
     if (this.arrived > 0) guarded(() => this.clear()); // a subclass may not be made yet, when `out` was closed already
+    guarded(() => this.probe?.released());
   }
 
   /** The stream ended while `value` arrived, perhaps inside a callback for others that are not placed yet: one threw, or unsubscribed. */

@@ -37,6 +37,12 @@ export interface Ledger {
   readonly held: number;
 }
 
+/**
+ * What a stage does at a moment: it is `starved` when it waits for values, `blocked` when it has something that nobody downstream
+ * asks for, and `busy` when it does all it can: what goes on is up to the stage itself.
+ */
+export type Activity = 'starved' | 'blocked' | 'busy';
+
 /** A stage at work, as a monitor sees it. */
 export interface MonitoredStage extends Demand {
   readonly name: string;
@@ -44,14 +50,46 @@ export interface MonitoredStage extends Demand {
   readonly held: number;
   /** What went through it so far. */
   readonly ledger: Ledger;
+  /** Values, or units of cost, that it holds at most. */
+  readonly capacity?: number | undefined;
+  /** What it does now. */
+  readonly activity?: Activity | undefined;
+  /** What it waits for where it is busy, in words that go on from "waits for": its workers, tokens. */
+  readonly waitsFor?: string | undefined;
+  /** The demand that it meets: the stage after it, where there is one. */
+  readonly downstream?: Demand | undefined;
   /** Of a pool: what runs, what waits, and how many calls may run at once. */
   figures?(): PoolFigures;
 }
 
 /** Somebody who wants to see stages at work. */
 export interface StageMonitor {
-  /** Called once for each subscription, before its first value. */
-  add(stage: MonitoredStage): void;
+  /**
+   * Called once for each subscription, before its first value. What it throws fails the subscription.
+   *
+   * @returns whom the stage is to tell of what happens; nobody where what can be read of the stage is enough
+   */
+  add(stage: MonitoredStage): StageProbe | void;
+}
+
+/** What a stage tells its monitor. */
+export interface StageProbe {
+  /** True when the value that arrived last is one whose wait is to be measured. */
+  readonly sampling: boolean;
+  /** True when each drop is to come with its age: then the stage notes when each value arrives. */
+  readonly wantsAges: boolean;
+  /** True when the call of a worker that begins now is one whose time is to be measured. */
+  readonly samplingCalls: boolean;
+  /** A value arrived. */
+  arrived(): void;
+  /** A value waited so many milliseconds before it left, or before a worker took it. */
+  waited(ms: number): void;
+  /** A call of a worker took so many milliseconds. */
+  served(ms: number): void;
+  /** A value was dropped. */
+  dropped(drop: Drop): void;
+  /** The stage holds nothing any more: its output is closed. */
+  released(): void;
 }
 
 /** The options that every stage takes, and the type of its values. */

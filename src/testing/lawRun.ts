@@ -92,7 +92,7 @@ export class LawRun {
   setup(): LawSetup {
     return {
       scheduler: this.time.scheduler,
-      monitor: { add: (stage) => (this.stage = stage) },
+      monitor: { add: (stage) => void (this.stage = stage) },
       onDrop: (drop) => {
         this.drops.push(drop);
         if (drop.reason !== 'cancelled') this.checkLedger(1);

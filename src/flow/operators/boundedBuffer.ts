@@ -122,6 +122,10 @@ class BufferStage<T> extends Stage<T> {
     this.expiries = deadline && new ExpiryHeap();
   }
 
+  get capacity(): number {
+    return this.options.capacity;
+  }
+
   /** With costs it asks for one value at a time: what the next one costs is known only when it is here. */
   get requested(): number {
     if (this.ending || this.used >= this.options.capacity) return 0;
@@ -141,7 +145,7 @@ class BufferStage<T> extends Stage<T> {
     const expires = this.expiring ? this.lastsUntil(value) : Infinity;
     if (this.isStale(expires)) return this.drop(value, 'expired');
     if (this.released) return; // `deadline` unsubscribed
-    if (this.count === 0 && this.clearAhead) return this.emit(value);
+    if (this.count === 0 && this.clearAhead) return this.emit(value, this.sampleTime());
     const cost = this.costOf(value);
     this.hold({ value, cost, at: this.arrivalTime(), expires, place: 0, older: undefined, newer: undefined });
   }
@@ -149,7 +153,7 @@ class BufferStage<T> extends Stage<T> {
   protected work(): void {
     for (let next; (next = this.queue.oldest) !== undefined && this.downstream.requested > 0;) {
       if (this.isStale(next.expires)) this.giveUp(next, 'expired');
-      else this.emit(this.take(next).value);
+      else this.emit(this.take(next).value, next.at);
     }
   }
 

@@ -10,6 +10,7 @@ import { follow } from '../follow.js';
 import { abort } from '../lazySignal.js';
 import { Stage } from '../stage.js';
 import { guarded } from '../unhandled.js';
+import { CallMeter } from './poolMeter.js';
 import { CallDetails, Slot, type Call, type CallOwner } from './poolCall.js';
 import { PoolClock } from './poolClock.js';
 import { retryDelay } from './poolRetry.js';
@@ -55,11 +56,11 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   /** Sets the concurrency, and from now on. The last step of the constructor: an Observable may have a number at once. */
   protected scale(): void {
     const { concurrency } = this.settings;
+    const rule = typeof concurrency === 'number' || concurrency instanceof Observable ? undefined : concurrency;
+    const watcher = rule?.attach(this);
+    this.watcher = this.probe === undefined ? watcher : new CallMeter(this.probe, this.time, watcher);
     if (typeof concurrency === 'number') return this.resize(concurrency);
-    if (!(concurrency instanceof Observable)) {
-      this.watcher = concurrency.attach(this);
-      return;
-    }
+    if (!(concurrency instanceof Observable)) return;
     const apply = (value: number): void => {
       this.resize(value);
       this.run();
@@ -156,6 +157,7 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
 
   protected startIn(slot: Slot<T, R>, call: Call<T, R>): void {
     slot.call = call;
+    if (this.probe !== undefined && call.details?.again === undefined) this.waited(call.arrivedAt);
     if (this.timeout !== undefined) this.clock.limit(slot, this.timeout);
     if (this.watcher !== undefined) this.watcher.started(slot);
     let result: unknown;

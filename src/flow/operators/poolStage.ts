@@ -5,6 +5,7 @@ import { CompletionOrder, SourceOrder, type ResultOrder } from '../../core/resul
 import { RingBuffer } from '../../core/ringBuffer.js';
 import { OverflowError } from '../../errors.js';
 import { UNBOUNDED } from '../demand.js';
+import type { Activity } from '../stageOptions.js';
 import { Call, type Slot } from './poolCall.js';
 import { PoolCalls } from './poolCalls.js';
 import type { PoolSettings } from './poolSettings.js';
@@ -36,6 +37,22 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
     this.plain = !this.inSourceOrder && key === undefined && timeout === undefined && deadline === undefined;
     this.results = this.inSourceOrder ? new SourceOrder() : new CompletionOrder();
     this.scale();
+  }
+
+  get capacity(): number {
+    return this.inSourceOrder ? Math.min(this.limit, this.window) : this.limit;
+  }
+
+  /** *Blocked* where a result waits to be taken, *busy* where no other call can begin, else *starved*, if not wholly. */
+  override get activity(): Activity {
+    if (this.results.ready && this.downstream.requested <= 0) return 'blocked';
+    return this.held > 0 && (this.waiting > 0 || !this.slotFree || this.requested <= 0) ? 'busy' : 'starved';
+  }
+
+  get waitsFor(): string {
+    if (this.running >= this.concurrency || this.retrying > 0) return 'its workers';
+    if (this.waiting > 0) return 'values of the same keys';
+    return this.inSourceOrder ? 'the result of the oldest value' : 'its workers';
   }
 
   get requested(): number {
@@ -120,9 +137,8 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
     if (this.ending) return this.drop(value, 'cancelled');
     this.promised = 0;
     this.drop(value, 'overflow');
-    const capacity = this.inSourceOrder ? Math.min(this.limit, this.window) : this.limit;
     const advice = 'make it pause (see demandOf), or put a boundedBuffer with a named `overflow` before the pool';
-    this.endWith(new OverflowError(this.name, capacity, advice));
+    this.endWith(new OverflowError(this.name, this.capacity, advice));
   }
 
   private startOrExpire(call: Call<T, R>): void {
@@ -177,7 +193,7 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
   finished(slot: Slot<T, R>): void {
     const { call } = slot;
     if (call === undefined) return;
-    if (slot.startedAt >= 0) this.watcher?.ended(slot);
+    if (slot.startedAt >= 0 || slot.sampledAt >= 0) this.watcher?.ended(slot);
     this.free(slot);
     this.countOut(this.results.finish(call));
     this.lanes?.done(call.key);

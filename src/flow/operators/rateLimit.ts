@@ -161,6 +161,14 @@ class RateStage<T> extends Stage<T> {
     else this.use(isLimiter(limiter) ? [{ limiter, key }] : limiter.map(keyed));
   }
 
+  get capacity(): number {
+    return 1;
+  }
+
+  get waitsFor(): string {
+    return 'tokens';
+  }
+
   get requested(): number {
     return this.ending || this.waiting !== undefined || this.claim === undefined ? 0 : 1;
   }
@@ -178,7 +186,9 @@ class RateStage<T> extends Stage<T> {
     const keys = this.keyFunctions.map((key) => key?.(value));
     if (this.released) return; // a callback unsubscribed
     if (this.waiting !== undefined) return this.overrun(value);
-    if (this.clearAhead && this.claim?.take(cost, keys, this.late, false)) return this.emit(value);
+    if (this.clearAhead && this.claim?.take(cost, keys, this.late, false)) {
+      return this.emit(value, this.sampleTime());
+    }
     this.waiting = { value, cost, keys, at: this.arrivalTime(), inLineSince: Infinity };
     this.run();
   }
@@ -196,7 +206,7 @@ class RateStage<T> extends Stage<T> {
     if (this.waiting !== waiting) return; // the next in line went first, and unsubscribed this one
     if (paid) {
       this.stopWaiting();
-      this.emit(waiting.value);
+      this.emit(waiting.value, waiting.at);
     } else if (this.excessive(waiting, claim)) {
       this.stopWaiting();
       this.drop(waiting.value, 'rate', this.ageSince(waiting.at));

@@ -96,6 +96,10 @@ class ShedStage<T> extends Stage<T> {
     this.lanes = new PriorityLanes(deadline && new ExpiryHeap());
   }
 
+  get capacity(): number {
+    return this.options.capacity;
+  }
+
   get requested(): number {
     return this.ending ? 0 : this.options.capacity - this.lanes.size;
   }
@@ -117,14 +121,15 @@ class ShedStage<T> extends Stage<T> {
     const now = this.now();
     const expires = Math.min(deadline, now + (this.options.maxAge ?? Infinity));
     if (expires < now) return this.drop(value, 'expired');
-    if (lanes.size === 0 && this.clearAhead) return this.emit(value);
+    if (lanes.size === 0 && this.clearAhead) return this.emit(value, this.sampleTime());
 
     const moving = this.downstream.requested > 0; // it comes inside an emission, or before downstream has asked for more
+    const at = this.timed ? now : this.sampleTime();
     if (lanes.size < this.options.capacity || (moving && !this.busy)) {
-      lanes.push(value, priority, now, expires);
+      lanes.push(value, priority, at, expires);
       if (moving) this.run();
     } else {
-      this.makeRoom(value, priority, now, expires);
+      this.makeRoom(value, priority, at, expires);
     }
   }
 
@@ -132,7 +137,7 @@ class ShedStage<T> extends Stage<T> {
     const { lanes } = this;
     for (let next; (next = lanes.highest) !== undefined && this.downstream.requested > 0;) {
       if (this.expiring && next.expires < this.now()) this.giveUp(next, 'expired');
-      else this.emit(lanes.remove(next));
+      else this.emit(lanes.remove(next), next.at);
     }
   }
 
@@ -141,20 +146,20 @@ class ShedStage<T> extends Stage<T> {
   }
 
   /** Gives up one that is held for `value`, or `value` itself. */
-  private makeRoom(value: T, priority: number, now: number, expires: number): void {
+  private makeRoom(value: T, priority: number, at: number, expires: number): void {
     const { lanes } = this;
     const first = this.expiring ? lanes.earliest! : undefined;
-    const stale = first !== undefined && first.expires < now;
+    const stale = first !== undefined && first.expires < at;
     const gone = stale ? first : lanes.lowest!;
     if (!stale && gone.priority >= priority) return this.drop(value, 'overflow');
-    const age = now - gone.at;
+    const age = this.ageSince(gone.at);
     const lost = lanes.remove(gone);
-    lanes.push(value, priority, now, expires);
+    lanes.push(value, priority, at, expires);
     this.drop(lost, stale ? 'expired' : 'evicted', age);
   }
 
   private giveUp(held: Waiting<T>, reason: DropReason): void {
-    const age = this.now() - held.at;
+    const age = this.ageSince(held.at);
     this.drop(this.lanes.remove(held), reason, age);
   }
 

@@ -86,6 +86,10 @@ class DelayStage<T> extends Stage<T> {
     this.shedder = new DelayShedder(options.target ?? 20, options.interval ?? 100);
   }
 
+  get capacity(): number {
+    return this.options.capacity;
+  }
+
   get requested(): number {
     return this.ending ? 0 : this.options.capacity - this.ring.size;
   }
@@ -103,7 +107,7 @@ class DelayStage<T> extends Stage<T> {
     const now = this.time.now();
     if (this.ring.size === 0 && this.clearAhead) {
       this.shedder.sheds(0, now);
-      return this.emit(value);
+      return this.emit(value, now);
     }
     this.ring.push({ value, at: now });
     if (this.downstream.requested > 0) this.run(); // it came inside an emission, or before downstream had asked for more

@@ -1,0 +1,90 @@
+/** The half of a stage that counts: its ledger, its drops, and what a monitor is told. */
+import { asyncScheduler, Subscriber, type SchedulerLike } from 'rxjs';
+import { SteadyTime } from './steadyTime.js';
+import type { Drop, DropReason, Ledger, StageOptions, StageProbe } from './stageOptions.js';
+import { reportUnhandled } from './unhandled.js';
+
+export abstract class Counted<In> extends Subscriber<In> {
+  readonly name: string;
+  /** The scheduler's time, which never runs backwards. */
+  protected readonly time: SteadyTime;
+  protected arrived = 0;
+  protected delivered = 0;
+  protected gone = false;
+  /** Told of what happens, where there is a monitor that wants to know. */
+  protected probe: StageProbe | undefined;
+  private dropped = 0;
+  private readonly reasons: Partial<Record<DropReason, number>> = {};
+  private readonly onDrop: ((drop: Drop) => void) | undefined;
+
+  constructor(options: StageOptions & { readonly name: string }) {
+    super();
+    this.name = options.name;
+    this.onDrop = options.onDrop;
+    this.time = new SteadyTime(options.scheduler ?? asyncScheduler);
+    this.probe = undefined;
+  }
+
+  /** Inside a callback it counts a value that is just arriving as held: it has neither left nor been dropped. */
+  get ledger(): Ledger {
+    const { name: stage, arrived, delivered: out, dropped } = this;
+    return { stage, in: arrived, out, dropped, reasons: { ...this.reasons }, held: arrived - out - dropped };
+  }
+
+  /** The clock and timer that the user gave. */
+  protected get scheduler(): SchedulerLike {
+    return this.time.scheduler;
+  }
+
+  /** True once the output is closed. */
+  protected get released(): boolean {
+    return this.gone;
+  }
+
+  /** Counts `values` that arrived as out, where `pass` gave on what became of them. */
+  protected countOut(values: number): void {
+    this.delivered += values;
+  }
+
+  /** Counts and reports a value that leaves otherwise than by the output. */
+  protected drop(value: unknown, reason: DropReason, age = 0): void {
+    this.dropped++;
+    this.reasons[reason] = (this.reasons[reason] ?? 0) + 1;
+    if (reason === 'merged' || (this.onDrop === undefined && this.probe === undefined)) return;
+    const drop = { value, reason, stage: this.name, age };
+    this.probe?.dropped(drop);
+    try {
+      this.onDrop?.(drop);
+    } catch (error) {
+      if (!this.gone) throw error; // to the error channel
+      reportUnhandled(error);
+    }
+  }
+
+  /** When a value arrived that is to be held; -1 where nobody wants to know: reading the clock costs more than the rest. */
+  protected arrivalTime(): number {
+    return this.keepsTimes ? this.time.now() : this.sampleTime();
+  }
+
+  /** The same for a value that is not held, and can not be dropped: a monitor measures some of those. */
+  protected sampleTime(): number {
+    return this.probe !== undefined && this.probe.sampling ? this.time.now() : -1;
+  }
+
+  /** The age of a value that arrived at `time`; 0 if that is not known. */
+  protected ageSince(time: number): number {
+    return time < 0 ? 0 : this.time.now() - time;
+  }
+
+  /** Notes that a value that arrived at `since` waits no longer. */
+  protected waited(since: number): void {
+    const { probe } = this;
+    if (probe === undefined || since < 0) return;
+    if (!this.keepsTimes || probe.sampling) probe.waited(this.time.now() - since);
+  }
+
+  /** The times of all values are kept, not those of samples only. */
+  private get keepsTimes(): boolean {
+    return this.onDrop !== undefined || this.probe?.wantsAges === true;
+  }
+}

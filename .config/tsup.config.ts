@@ -3,6 +3,7 @@ import { defineConfig } from 'tsup';
 export default defineConfig({
   entry: {
     index: 'src/index.ts',
+    monitor: 'src/monitor/index.ts',
     node: 'src/node/index.ts',
     testing: 'src/testing/index.ts',
     threads: 'src/threads/index.ts',

@@ -16,7 +16,7 @@ export default defineConfig(({ mode }) => ({
           alias: [
             { find: /^sluice$/, replacement: root('src/index.ts') },
             { find: /^(\.\.\/)+dist\/index\.js$/, replacement: root('src/index.ts') }, // the models of bench/control
-            { find: /^sluice\/(node|testing|threads)$/, replacement: root('src/$1/index.ts') },
+            { find: /^sluice\/(monitor|node|testing|threads)$/, replacement: root('src/$1/index.ts') },
           ],
         },
         test: {
@@ -24,6 +24,7 @@ export default defineConfig(({ mode }) => ({
           include: ['test/**/*.test.ts'],
           exclude: ['test/package/**', 'test/docs/**'],
           setupFiles: [root('.config/vitest.setup.ts')],
+          deps: { interopDefault: false }, // CommonJS as Node and bundlers have it
           ...(mode === 'deep' && { env: { SLUICE_RUNS: '100000' }, testTimeout: 3_600_000 }),
         },
       },

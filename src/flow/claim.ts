@@ -50,6 +50,11 @@ export class Claim {
     readonly wake: (late: number) => void,
   ) {}
 
+  /** True while it waits for tokens. */
+  get inLine(): boolean {
+    return this.places.length > 0;
+  }
+
   /**
    * Pays `cost` to all limiters at once; or else nothing is paid, and it stands in line unless `wait` is false.
    *

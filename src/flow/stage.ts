@@ -89,10 +89,12 @@ export abstract class Stage<In, Out = In> extends Counted<In> implements Monitor
   /** Drops all that is held as `cancelled`. */
   protected abstract clear(): void;
 
-  /** What it does now, for a monitor: by default it is *blocked* when it holds something and nobody asks for it. */
+  /**
+   * What it does now, for a monitor. What can be moved on has been, so by default what it holds waits for downstream: a stage that
+   * waits for something else meanwhile is *busy*, and says so.
+   */
   get activity(): Activity {
-    if (this.held === 0) return 'starved';
-    return this.downstream.requested > 0 ? 'busy' : 'blocked';
+    return this.held > 0 ? 'blocked' : 'starved';
   }
 
   /**

@@ -44,8 +44,10 @@ export interface Ledger {
 export type Activity = 'starved' | 'blocked' | 'busy';
 
 /** A stage at work, as a monitor sees it. */
-export interface MonitoredStage extends Demand {
+export interface MonitoredStage {
   readonly name: string;
+  /** Values that it would take now. */
+  readonly requested: number;
   /** Values in the stage now. */
   readonly held: number;
   /** What went through it so far. */
@@ -78,10 +80,10 @@ export interface StageProbe {
   readonly sampling: boolean;
   /** True when each drop is to come with its age: then the stage notes when each value arrives. */
   readonly wantsAges: boolean;
-  /** True when the call of a worker that begins now is one whose time is to be measured. */
-  readonly samplingCalls: boolean;
   /** A value arrived. */
   arrived(): void;
+  /** A call of a worker begins; returns whether its time is to be measured. */
+  called(): boolean;
   /** A value waited so many milliseconds before it left, or before a worker took it. */
   waited(ms: number): void;
   /** A call of a worker took so many milliseconds. */

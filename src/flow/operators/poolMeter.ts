@@ -15,7 +15,7 @@ export class CallMeter implements ConcurrencyWatcher {
   }
 
   started(slot: MeasuredSlot): void {
-    if (this.probe.samplingCalls) slot.sampledAt = this.time.now();
+    if (this.probe.called()) slot.sampledAt = this.time.now();
     this.rule?.started(slot);
   }
 

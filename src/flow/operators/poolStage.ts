@@ -43,10 +43,12 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
     return this.inSourceOrder ? Math.min(this.limit, this.window) : this.limit;
   }
 
-  /** *Blocked* where a result waits to be taken, *busy* where no other call can begin, else *starved*, if not wholly. */
+  /** *Busy* where values wait for workers, or would have to; *blocked* where that is so because results wait; else *starved*, if not wholly. */
   override get activity(): Activity {
-    if (this.results.ready && this.downstream.requested <= 0) return 'blocked';
-    return this.held > 0 && (this.waiting > 0 || !this.slotFree || this.requested <= 0) ? 'busy' : 'starved';
+    const full = this.held > 0 && (this.waiting > 0 || this.requested <= 0);
+    if (full && this.running >= this.concurrency) return 'busy';
+    if (this.results.ready) return 'blocked';
+    return full ? 'busy' : 'starved';
   }
 
   get waitsFor(): string {

@@ -7,7 +7,7 @@ import { follow } from '../follow.js';
 import { isLimiter, type Limiter } from '../limiter.js';
 import { BUCKET_RULES, rateFor, TokenBucket } from '../limiters/tokenBucket.js';
 import { Stage } from '../stage.js';
-import { STAGE_RULES, type StageOptions } from '../stageOptions.js';
+import { STAGE_RULES, type Activity, type StageOptions } from '../stageOptions.js';
 import { Timer } from '../timer.js';
 
 /** One of several limiters, with keys of its own. */
@@ -163,6 +163,11 @@ class RateStage<T> extends Stage<T> {
 
   get capacity(): number {
     return 1;
+  }
+
+  override get activity(): Activity {
+    if (this.waiting === undefined) return 'starved';
+    return this.claim?.inLine === true && this.downstream.requested > 0 ? 'busy' : 'blocked';
   }
 
   get waitsFor(): string {

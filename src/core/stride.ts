@@ -1,20 +1,15 @@
 /** Picks some of many events to be measured: about one in a millisecond, however many there are, for a clock costs more than most events. */
 export class Stride {
-  private left = 1;
-  private stride = 1;
+  private length = 1;
   private pickedAt = -Infinity;
 
-  /** True for an event that is picked: tell when it was, by `picked`. */
-  next(): boolean {
-    return --this.left <= 0;
-  }
-
-  picked(now: number): void {
+  /** After how many events, one having been picked at `now`, the next one is. */
+  after(now: number): number {
     const gap = now - this.pickedAt;
     this.pickedAt = now;
-    if (gap < SHORT) this.stride = Math.min(MOST, this.stride * 2);
-    else if (gap > LONG) this.stride = Math.max(1, Math.floor((this.stride * LONG) / gap));
-    this.left = this.stride;
+    if (gap < SHORT) this.length = Math.min(MOST, this.length * 2);
+    else if (gap > LONG) this.length = Math.max(1, Math.floor((this.length * LONG) / gap));
+    return this.length;
   }
 }
 
@@ -22,4 +17,4 @@ export class Stride {
 const SHORT = 0.5;
 const LONG = 2;
 /** Of so many events one is picked at least. */
-const MOST = 256;
+const MOST = 512;

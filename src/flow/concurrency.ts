@@ -32,8 +32,6 @@ export interface ScaledPool {
 export interface MeasuredSlot {
   /** When the call began, if its time is measured; otherwise -1. */
   startedAt: number;
-  /** The same, if a monitor measures it. */
-  sampledAt: number;
 }
 
 /** A rule that `pool` takes as its `concurrency`: `elastic` and `adaptive` make them. */

@@ -61,14 +61,17 @@ export abstract class Counted<In> extends Subscriber<In> {
     }
   }
 
-  /** When a value arrived that is to be held; -1 where nobody wants to know: reading the clock costs more than the rest. */
+  /**
+   * When a value arrived that is to be held. Reading the clock costs more than the rest, so it is read only where somebody wants to know: for
+   * the rest it is a mark of the monitor's where that measures the value, which is less than -1, and otherwise -1.
+   */
   protected arrivalTime(): number {
-    return this.keepsTimes ? this.time.now() : this.sampleTime();
+    return this.keepsTimes ? this.time.now() : this.arrivalMark();
   }
 
-  /** The same for a value that is not held, and can not be dropped: a monitor measures some of those. */
-  protected sampleTime(): number {
-    return this.probe !== undefined && this.probe.sampling ? this.time.now() : -1;
+  /** The same for a value that is not held, and can not be dropped. */
+  protected arrivalMark(): number {
+    return this.probe !== undefined && this.probe.sampling ? this.probe.mark() : -1;
   }
 
   /** The age of a value that arrived at `time`; 0 if that is not known. */
@@ -79,12 +82,18 @@ export abstract class Counted<In> extends Subscriber<In> {
   /** Notes that a value that arrived at `since` waits no longer. */
   protected waited(since: number): void {
     const { probe } = this;
-    if (probe === undefined || since < 0) return;
-    if (!this.keepsTimes || probe.sampling) probe.waited(this.time.now() - since);
+    if (probe === undefined || since === -1) return;
+    if (since < 0) probe.waited(probe.since(since));
+    else if (probe.sampling) probe.waited(this.time.now() - since);
   }
 
   /** The times of all values are kept, not those of samples only. */
   private get keepsTimes(): boolean {
-    return this.onDrop !== undefined || this.probe?.wantsAges === true;
+    return this.onDrop !== undefined || (this.probe !== undefined && this.probe.wantsAges);
   }
+}
+
+/** What a monitor's `add` returned, where that is a probe: an arrow function may return anything. */
+export function probeFrom(returned: unknown): StageProbe | undefined {
+  return typeof (returned as StageProbe | undefined)?.arrived === 'function' ? (returned as StageProbe) : undefined;
 }

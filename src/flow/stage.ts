@@ -1,6 +1,6 @@
 /** The base of every stage: what all operators with a demand of their own share. */
 import type { Subscriber, Unsubscribable } from 'rxjs';
-import { Counted } from './counted.js';
+import { Counted, probeFrom } from './counted.js';
 import { carryDemand, demandOf, Listeners, type Demand } from './demand.js';
 import type { Activity, MonitoredStage, StageOptions } from './stageOptions.js';
 import { guarded } from './unhandled.js';
@@ -71,8 +71,7 @@ export abstract class Stage<In, Out = In> extends Counted<In> implements Monitor
     super(options);
     carryDemand(this);
     this.downstream = demandOf(out);
-    const probe = options.monitor?.add(this);
-    if (typeof probe?.arrived === 'function') this.probe = probe; // what an arrow function happens to return is none
+    this.probe = probeFrom(options.monitor?.add(this));
     out.add(this);
     out.add(this.downstream.onRequest(() => this.run()));
     out.add(() => this.release());
@@ -119,10 +118,10 @@ export abstract class Stage<In, Out = In> extends Counted<In> implements Monitor
     return !this.emitting && this.downstream.requested > 0;
   }
 
-  /** Counts a value as out and gives it downstream; `since` is when it arrived, where that is known (`arrivalTime`, `sampleTime`). */
+  /** Counts a value as out and gives it downstream; `since` is when it arrived, where that is known (`arrivalTime`, `arrivalMark`). */
   protected emit(value: Out, since: number = -1): void {
     this.delivered++;
-    if (since >= 0) this.waited(since);
+    if (since !== -1) this.waited(since);
     this.pass(value);
   }
 

@@ -69,21 +69,23 @@ export interface StageMonitor {
   /**
    * Called once for each subscription, before its first value. What it throws fails the subscription.
    *
-   * @returns whom the stage is to tell of what happens; nobody where what can be read of the stage is enough
+   * @returns a `StageProbe`, whom the stage tells what happens; anything else where what can be read of the stage is enough
    */
-  add(stage: MonitoredStage): StageProbe | void;
+  add(stage: MonitoredStage): unknown;
 }
 
 /** What a stage tells its monitor. */
 export interface StageProbe {
-  /** True when the value that arrived last is one whose wait is to be measured. */
+  /** True when the value that arrived last is one whose wait, and the call of a worker for it, is to be measured. */
   readonly sampling: boolean;
   /** True when each drop is to come with its age: then the stage notes when each value arrives. */
   readonly wantsAges: boolean;
   /** A value arrived. */
   arrived(): void;
-  /** A call of a worker begins; returns whether its time is to be measured. */
-  called(): boolean;
+  /** This moment, as an integer below -1. */
+  mark(): number;
+  /** The milliseconds that have passed since the moment of `mark`. */
+  since(mark: number): number;
   /** A value waited so many milliseconds before it left, or before a worker took it. */
   waited(ms: number): void;
   /** A call of a worker took so many milliseconds. */

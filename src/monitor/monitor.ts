@@ -1,5 +1,5 @@
 /** What `createMonitor` returns. */
-import { asyncScheduler, Observable, Subject } from 'rxjs';
+import { asyncScheduler, Observable, Subject, type SchedulerLike } from 'rxjs';
 import { check, expected, STRING } from '../options.js';
 import type { Drop, MonitoredStage, StageMonitor, StageProbe } from '../flow/stageOptions.js';
 import { SteadyTime } from '../flow/steadyTime.js';
@@ -9,6 +9,7 @@ import type { Snapshot } from './snapshot.js';
 import { StageRecord, type RecordOwner } from './stageRecord.js';
 import { StageWindow, STARVED } from './stageWindow.js';
 import { StallWatch, type Stall } from './stalls.js';
+import { Stopwatch } from './stopwatch.js';
 import { Ticker } from './ticker.js';
 
 export class Monitor implements StageMonitor {
@@ -20,7 +21,7 @@ export class Monitor implements StageMonitor {
   readonly stalls$: Observable<Stall>;
 
   private readonly records = new Map<string, StageRecord>();
-  private readonly watches = new Map<MonitoredStage, StallWatch>();
+  private readonly watches = new Map<StageRecord, StallWatch>();
   private readonly changes = new Subject<Snapshot>();
   private readonly drops = new Subject<Drop>();
   private readonly stalls = new Subject<Stall>();
@@ -51,18 +52,27 @@ export class Monitor implements StageMonitor {
     const { drops } = this;
     this.owner = {
       time: this.time,
+      stopwatch: new Stopwatch(clockOf(scheduler)),
       window,
-      get wantsDrops() {
+      get wantsAges() {
         return drops.observed;
       },
       wake: () => this.wake(),
+      released: () => this.released(),
       dropped: (drop) => drops.next(drop),
     };
     this.changes$ = new Observable((subscriber) => {
       subscriber.next(this.snapshot());
       return this.changes.subscribe(subscriber);
     });
-    this.drops$ = drops.asObservable();
+    this.drops$ = new Observable((subscriber) => {
+      const subscription = drops.subscribe(subscriber);
+      this.noteAges();
+      return () => {
+        subscription.unsubscribe();
+        this.noteAges();
+      };
+    });
     this.stalls$ = this.stalls.asObservable();
   }
 
@@ -75,7 +85,7 @@ export class Monitor implements StageMonitor {
     }
     if (record === undefined) this.records.set(name, (record = new StageRecord(name, this.owner)));
     record.watch(stage);
-    this.watches.set(stage, new StallWatch(stage, this.stallAfter, this.time.now()));
+    this.link(record, stage);
     this.wake();
     return record;
   }
@@ -90,7 +100,7 @@ export class Monitor implements StageMonitor {
     const now = this.time.now();
     if (this.ticker.asleep) this.catchUp(now);
     this.look(now);
-    if (this.countMoved() !== this.moved) this.wake(); // it moved in its sleep
+    if (!this.resting && this.countMoved() !== this.moved) this.wake(); // it moved in its sleep
     const stages = [...this.records.values()].sort((a, b) => this.depthOf(b) - this.depthOf(a));
     return {
       at: now,
@@ -131,30 +141,41 @@ export class Monitor implements StageMonitor {
     const still = now - this.movedAt > (stallAfter === Infinity ? STILL : stallAfter);
     const sleeps = rests && (still || this.holdsNothing());
     if (this.changed && (sleeps || now - this.changeTold >= every)) this.tellChange(now);
+    if (sleeps) this.sleep();
     return !sleeps;
   }
 
-  private look(now: number): void {
-    const byStage = new Map<unknown, StageRecord>();
-    for (const record of this.records.values()) if (record.stage !== undefined) byStage.set(record.stage, record);
-    for (const record of this.records.values()) {
-      record.look(now);
-      if (record.stage !== undefined) record.feeds = stageAfter(record.stage, byStage);
+  /** Notes what `stage` feeds: the stages after it are there before it. */
+  private link(record: StageRecord, stage: MonitoredStage): void {
+    const now = this.time.now();
+    this.watches.set(record, new StallWatch(stage, this.stallAfter, now));
+    record.feeds = this.recordAfter(stage);
+    if (record.feeds === undefined) return;
+    let alone = true;
+    for (const other of this.records.values()) {
+      if (other !== record && other.feeds === record.feeds && other.stage !== undefined) alone = false;
     }
-    for (const stage of this.watches.keys()) if (!byStage.has(stage)) this.watches.delete(stage);
+    this.watches.get(record.feeds)?.fedBy(alone ? stage : undefined, now);
+  }
+
+  /** The record of the next stage of this monitor that `stage` feeds. */
+  private recordAfter(stage: MonitoredStage): StageRecord | undefined {
+    for (let next: Partial<MonitoredStage> = stage; next.downstream !== undefined;) {
+      next = next.downstream as Partial<MonitoredStage>;
+      const record = this.records.get(next.name ?? '');
+      if (record?.stage === next) return record;
+    }
+    return undefined;
+  }
+
+  private look(now: number): void {
+    for (const record of this.records.values()) record.look(now);
   }
 
   private watchStalls(now: number): void {
-    const feeders = new Map<StageRecord, StageRecord[]>();
-    for (const record of this.records.values()) {
-      const { feeds, stage } = record;
-      if (stage !== undefined && feeds !== undefined) feeders.set(feeds, [...(feeders.get(feeds) ?? []), record]);
-    }
-    for (const record of this.records.values()) {
-      if (record.stage === undefined) continue;
-      const before = feeders.get(record);
-      const feeder = before?.length === 1 ? before[0]!.stage : undefined;
-      for (const stall of this.watches.get(record.stage)!.look(now, feeder)) this.stalls.next(stall);
+    for (const [record, watch] of this.watches) {
+      if (record.stage === undefined) this.watches.delete(record);
+      else for (const stall of watch.look(now)) this.stalls.next(stall);
     }
   }
 
@@ -162,6 +183,24 @@ export class Monitor implements StageMonitor {
     if (!this.ticker.asleep) return;
     this.catchUp(this.time.now());
     this.ticker.wake();
+  }
+
+  private released(): void {
+    if (!this.resting) return this.wake();
+    this.look(this.time.now());
+    this.sleep();
+    if (this.changes.observed) this.wake();
+  }
+
+  /** No stage is at work. */
+  private get resting(): boolean {
+    for (const { stage } of this.records.values()) if (stage !== undefined) return false;
+    return true;
+  }
+
+  private sleep(): void {
+    this.ticker.stop();
+    for (const record of this.records.values()) record.slept();
   }
 
   /** Nothing has changed in its sleep: what the stages did then they did all the time. */
@@ -173,6 +212,10 @@ export class Monitor implements StageMonitor {
   private addLateness(share: number, now: number): void {
     this.lateness.add({ ...STARVED, busy: share, starved: 1 - share }, now - this.tickedAt, now, NONE);
     this.tickedAt = now;
+  }
+
+  private noteAges(): void {
+    for (const record of this.records.values()) record.wantsAges = this.drops.observed;
   }
 
   private countMoved(): number {
@@ -207,12 +250,7 @@ const USUAL = 2;
 /** Milliseconds after which it looks no more at stages in which nothing moves. */
 const STILL = 30_000;
 
-/** The record of the next stage of the monitor that `stage` feeds. */
-function stageAfter(stage: MonitoredStage, records: ReadonlyMap<unknown, StageRecord>): StageRecord | undefined {
-  for (let next: Partial<MonitoredStage> | undefined = stage; ;) {
-    next = next.downstream as Partial<MonitoredStage> | undefined;
-    if (next === undefined) return undefined;
-    const record = records.get(next);
-    if (record !== undefined) return record;
-  }
+/** That of the default scheduler has whole milliseconds only. */
+function clockOf(scheduler: SchedulerLike): () => number {
+  return scheduler === asyncScheduler ? () => performance.now() : () => scheduler.now();
 }

@@ -3,18 +3,22 @@ import { Stride } from '../core/stride.js';
 import type { Drop, DropReason, Ledger, MonitoredStage, StageProbe } from '../flow/stageOptions.js';
 import type { SteadyTime } from '../flow/steadyTime.js';
 import type { StageSnapshot } from './snapshot.js';
+import type { Stopwatch } from './stopwatch.js';
 import { StageWindow, STARVED, type Shares } from './stageWindow.js';
 
 /** What the records of one monitor share. */
 export interface RecordOwner {
   readonly time: SteadyTime;
+  readonly stopwatch: Stopwatch;
   /** Milliseconds that figures are about. */
   readonly window: number;
-  /** Somebody wants to know of each drop. */
-  readonly wantsDrops: boolean;
+  /** Somebody wants to know how old values are that are dropped. */
+  readonly wantsAges: boolean;
   /** A value arrived: there is something to look at. */
   wake(): void;
   dropped(drop: Drop): void;
+  /** A stage has ended. */
+  released(): void;
 }
 
 type Totals = Omit<Ledger, 'stage'>;
@@ -25,6 +29,7 @@ type Totals = Omit<Ledger, 'stage'>;
  */
 export class StageRecord implements StageProbe {
   sampling = false;
+  wantsAges: boolean;
   /** The stage it watches; undefined once that has ended. */
   stage: MonitoredStage | undefined;
   /** The stage after it, as it was looked at last. */
@@ -34,8 +39,9 @@ export class StageRecord implements StageProbe {
   private past: Totals = NOTHING;
   private readonly total = { busy: 0, blocked: 0, starved: 0 };
   private readonly stats: StageWindow;
-  private readonly arrivals = new Stride();
-  private readonly calls = new Stride();
+  private readonly stride = new Stride();
+  /** Values until the next one that is measured. */
+  private left = 1;
   private accountedTo: number;
   /** What it did when it was looked at last. */
   private shares: Shares = STARVED;
@@ -44,6 +50,7 @@ export class StageRecord implements StageProbe {
     readonly name: string,
     private readonly owner: RecordOwner,
   ) {
+    this.wantsAges = owner.wantsAges;
     this.accountedTo = owner.time.now();
     this.stats = new StageWindow(owner.window, this.accountedTo, this.past);
   }
@@ -55,20 +62,28 @@ export class StageRecord implements StageProbe {
     this.stage = this.counted = stage;
   }
 
-  get wantsAges(): boolean {
-    return this.owner.wantsDrops;
-  }
-
   arrived(): void {
-    this.sampling = this.arrivals.next();
-    if (this.sampling) this.arrivals.picked(this.owner.time.now());
-    this.owner.wake();
+    this.sampling = --this.left <= 0;
+    if (this.sampling) this.pick();
   }
 
-  called(): boolean {
-    const picked = this.calls.next();
-    if (picked) this.calls.picked(this.owner.time.now());
-    return picked;
+  private pick(): void {
+    const { owner } = this;
+    this.left = this.stride.after(owner.time.now());
+    owner.wake();
+  }
+
+  /** The next value is to wake the monitor. */
+  slept(): void {
+    this.left = 1;
+  }
+
+  mark(): number {
+    return this.owner.stopwatch.mark();
+  }
+
+  since(mark: number): number {
+    return this.owner.stopwatch.since(mark);
   }
 
   waited(ms: number): void {
@@ -85,7 +100,7 @@ export class StageRecord implements StageProbe {
 
   released(): void {
     this.stage = undefined;
-    this.owner.wake();
+    this.owner.released();
   }
 
   /** What went through it, in all its subscriptions. */

@@ -27,6 +27,7 @@ export class StallWatch {
   movedAt: number;
   private moved = 0;
   private told = false;
+  private fed = false;
   private boundary: Boundary | undefined;
 
   constructor(
@@ -37,8 +38,14 @@ export class StallWatch {
     this.movedAt = now;
   }
 
-  /** @param feeder the stage before it, where there is exactly one */
-  look(now: number, feeder: MonitoredStage | undefined): Stall[] {
+  /** Notes a stage that begins to feed it; undefined when it is fed by another as well: then what is between can not be told apart. */
+  fedBy(feeder: MonitoredStage | undefined, now: number): void {
+    const first = !this.fed;
+    this.fed = true;
+    this.boundary = feeder && new Boundary(feeder, this.stage, this.stallAfter, now, first);
+  }
+
+  look(now: number): Stall[] {
     const { stage, stallAfter } = this;
     const { in: came, out, dropped } = stage.ledger;
     if (came + out + dropped !== this.moved) {
@@ -46,8 +53,6 @@ export class StallWatch {
       this.movedAt = now;
       this.told = false;
     }
-    if (feeder === undefined) this.boundary = undefined;
-    else if (this.boundary?.from !== feeder) this.boundary = new Boundary(feeder, stage, stallAfter, now);
     const found = this.boundary?.look(now) ?? [];
     const ms = now - this.movedAt;
     if (this.told || ms < stallAfter || !stands(stage)) return found;
@@ -56,28 +61,27 @@ export class StallWatch {
   }
 }
 
-/** What is between two stages. */
+/** What is between two stages, as long as it is the same two: where the one before is subscribed anew, from then on. */
 class Boundary {
-  private readonly outBefore: number;
   private readonly inBefore: number;
-  private overrunBefore: number;
+  private readonly overrunBefore: number;
   /** Values that left the first and had not arrived at the second, at most. */
   private peak = 0;
   private arrived: number;
   private arrivedAt: number;
-  private outThen: number;
+  private outThen = 0;
   private flooded = false;
   private starved = false;
 
   constructor(
-    readonly from: MonitoredStage,
+    private readonly from: MonitoredStage,
     private readonly to: MonitoredStage,
     private readonly stallAfter: number,
     now: number,
+    first: boolean,
   ) {
-    this.outBefore = this.outThen = from.ledger.out;
-    this.inBefore = this.arrived = to.ledger.in;
-    this.overrunBefore = overrun(to);
+    this.arrived = this.inBefore = first ? 0 : to.ledger.in;
+    this.overrunBefore = first ? 0 : overrun(to);
     this.arrivedAt = now;
   }
 
@@ -94,7 +98,7 @@ class Boundary {
   }
 
   private flood(out: number, arrived: number): Stall[] {
-    const between = out - this.outBefore - (arrived - this.inBefore);
+    const between = out - (arrived - this.inBefore);
     this.peak = Math.max(this.peak, between);
     const over = overrun(this.to) - this.overrunBefore;
     const held = between >= 0 ? this.peak - between : 0; // a filter lets them never arrive; these came after all

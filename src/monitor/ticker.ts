@@ -26,6 +26,11 @@ export class Ticker {
     if (this.action === undefined) this.schedule(this.time.now());
   }
 
+  stop(): void {
+    this.action?.unsubscribe();
+    this.action = undefined;
+  }
+
   private schedule(now: number): void {
     const share = (this.ticks++ * GOLDEN) % 1;
     const delay = SHORTEST + share * (LONGEST - SHORTEST);

@@ -145,7 +145,7 @@ class BufferStage<T> extends Stage<T> {
     const expires = this.expiring ? this.lastsUntil(value) : Infinity;
     if (this.isStale(expires)) return this.drop(value, 'expired');
     if (this.released) return; // `deadline` unsubscribed
-    if (this.count === 0 && this.clearAhead) return this.emit(value, this.sampleTime());
+    if (this.count === 0 && this.clearAhead) return this.emit(value, this.arrivalMark());
     const cost = this.costOf(value);
     this.hold({ value, cost, at: this.arrivalTime(), expires, place: 0, older: undefined, newer: undefined });
   }

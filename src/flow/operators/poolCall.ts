@@ -126,8 +126,8 @@ export class Slot<T, R> {
   due: number = Infinity;
   /** When the call began, if its time is measured; otherwise -1. */
   startedAt: number = -1;
-  /** The same, for a monitor. */
-  sampledAt: number = -1;
+  /** The same as a mark of the monitor's. */
+  mark: number = -1;
   private inner: Inner<T, R> | undefined = undefined;
 
   constructor(private readonly owner: CallOwner<T, R>) {}

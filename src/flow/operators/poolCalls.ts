@@ -10,7 +10,6 @@ import { follow } from '../follow.js';
 import { abort } from '../lazySignal.js';
 import { Stage } from '../stage.js';
 import { guarded } from '../unhandled.js';
-import { CallMeter } from './poolMeter.js';
 import { CallDetails, Slot, type Call, type CallOwner } from './poolCall.js';
 import { PoolClock } from './poolClock.js';
 import { retryDelay } from './poolRetry.js';
@@ -56,11 +55,11 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   /** Sets the concurrency, and from now on. The last step of the constructor: an Observable may have a number at once. */
   protected scale(): void {
     const { concurrency } = this.settings;
-    const rule = typeof concurrency === 'number' || concurrency instanceof Observable ? undefined : concurrency;
-    const watcher = rule?.attach(this);
-    this.watcher = this.probe === undefined ? watcher : new CallMeter(this.probe, this.time, watcher);
     if (typeof concurrency === 'number') return this.resize(concurrency);
-    if (!(concurrency instanceof Observable)) return;
+    if (!(concurrency instanceof Observable)) {
+      this.watcher = concurrency.attach(this);
+      return;
+    }
     const apply = (value: number): void => {
       this.resize(value);
       this.run();
@@ -117,6 +116,7 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   failed(slot: Slot<T, R>, error: unknown, abandoned: boolean = false): void {
     const { call } = slot;
     if (call === undefined) return;
+    slot.mark = -1; // how long a call takes that fails says nothing about the others
     let delay: number | undefined;
     try {
       this.watcher?.failed(slot, error);
@@ -157,7 +157,7 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
 
   protected startIn(slot: Slot<T, R>, call: Call<T, R>): void {
     slot.call = call;
-    if (this.probe !== undefined && call.details?.again === undefined) this.waited(call.arrivedAt);
+    if (this.probe !== undefined && call.arrivedAt !== -1) this.sample(slot, call);
     if (this.timeout !== undefined) this.clock.limit(slot, this.timeout);
     if (this.watcher !== undefined) this.watcher.started(slot);
     let result: unknown;
@@ -169,6 +169,20 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
     }
     if (result instanceof Promise) result.then(slot.onResult, slot.onError);
     else if (slot.call === call) this.subscribeIn(slot, result); // or it unsubscribed its own stream
+  }
+
+  /** Measures the wait of a value that begins, and what its call takes, if it is one of those that the monitor wants measured. */
+  private sample(slot: Slot<T, R>, call: Call<T, R>): void {
+    const probe = this.probe!;
+    if (call.arrivedAt < 0 || probe.sampling) slot.mark = probe.mark();
+    if (call.details?.again === undefined) this.waited(call.arrivedAt);
+  }
+
+  /** The call in `slot`, which was measured, has ended. */
+  protected served(slot: Slot<T, R>): void {
+    const probe = this.probe!;
+    probe.served(probe.since(slot.mark));
+    slot.mark = -1;
   }
 
   private subscribeIn(slot: Slot<T, R>, result: unknown): void {

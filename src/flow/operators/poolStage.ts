@@ -158,6 +158,7 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
     if (this.watcher !== undefined) this.tell(slot, result);
     const { call } = slot;
     if (call === undefined) return;
+    if (slot.mark !== -1) this.served(slot);
     const { results } = this;
     if (!this.clearAhead || !results.first(call)) {
       results.hold(call, result);
@@ -195,7 +196,8 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
   finished(slot: Slot<T, R>): void {
     const { call } = slot;
     if (call === undefined) return;
-    if (slot.startedAt >= 0 || slot.sampledAt >= 0) this.watcher?.ended(slot);
+    if (slot.mark !== -1) this.served(slot);
+    if (slot.startedAt >= 0) this.watcher?.ended(slot);
     this.free(slot);
     this.countOut(this.results.finish(call));
     this.lanes?.done(call.key);

@@ -192,7 +192,7 @@ class RateStage<T> extends Stage<T> {
     if (this.released) return; // a callback unsubscribed
     if (this.waiting !== undefined) return this.overrun(value);
     if (this.clearAhead && this.claim?.take(cost, keys, this.late, false)) {
-      return this.emit(value, this.sampleTime());
+      return this.emit(value, this.arrivalMark());
     }
     this.waiting = { value, cost, keys, at: this.arrivalTime(), inLineSince: Infinity };
     this.run();

@@ -121,10 +121,10 @@ class ShedStage<T> extends Stage<T> {
     const now = this.now();
     const expires = Math.min(deadline, now + (this.options.maxAge ?? Infinity));
     if (expires < now) return this.drop(value, 'expired');
-    if (lanes.size === 0 && this.clearAhead) return this.emit(value, this.sampleTime());
+    if (lanes.size === 0 && this.clearAhead) return this.emit(value, this.arrivalMark());
 
     const moving = this.downstream.requested > 0; // it comes inside an emission, or before downstream has asked for more
-    const at = this.timed ? now : this.sampleTime();
+    const at = this.timed ? now : this.arrivalTime();
     if (lanes.size < this.options.capacity || (moving && !this.busy)) {
       lanes.push(value, priority, at, expires);
       if (moving) this.run();

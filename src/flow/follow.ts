@@ -10,10 +10,15 @@ export interface Follower<V> {
   readonly rule: Rule;
   readonly apply: (value: V) => void;
   readonly fail: (error: unknown) => void;
+  /** Called at the end, when there was a value. */
+  readonly complete?: () => void;
 }
 
 /** Applies each value that is as the rule says; any other, an error and an end without a value are failures. The last value stays. */
-export function follow<V>(values: Observable<V>, { stage, option, rule, apply, fail }: Follower<V>): Subscription {
+export function follow<V>(
+  values: Observable<V>,
+  { stage, option, rule, apply, fail, complete }: Follower<V>,
+): Subscription {
   let known = false;
   return values.subscribe({
     next: (value) => {
@@ -27,7 +32,8 @@ export function follow<V>(values: Observable<V>, { stage, option, rule, apply, f
     },
     error: fail,
     complete: () => {
-      if (!known) fail(new SourceError(`\`${stage}\`: \`${option}\` completed without a value`));
+      if (known) complete?.();
+      else fail(new SourceError(`\`${stage}\`: \`${option}\` completed without a value`));
     },
   });
 }

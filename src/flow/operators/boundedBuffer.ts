@@ -2,8 +2,9 @@
 import { Observable, type MonoTypeOperatorFunction, type Subscriber } from 'rxjs';
 import { ExpiryHeap, type Expiring } from '../../core/expiryHeap.js';
 import { LinkedQueue, type Linked } from '../../core/linkedQueue.js';
-import { OverflowError, ReturnError } from '../../errors.js';
-import { checkOptions, DURATION, expected, FUNCTION, POSITIVE, required, shown, type Rule } from '../../options.js';
+import { OverflowError } from '../../errors.js';
+import { checkOptions, DURATION, expected, FUNCTION, POSITIVE, required, type Rule } from '../../options.js';
+import { costOf } from '../cost.js';
 import { expiryOf } from '../deadline.js';
 import { Stage } from '../stage.js';
 import { STAGE_RULES, type DropReason, type StageOptions } from '../stageOptions.js';
@@ -73,17 +74,7 @@ export interface BoundedBufferOptions<T> extends StageOptions<T> {
  * @throws ReturnError in the stream when `cost` returns anything but a number of at least 0, or `deadline` no number
  */
 export function boundedBuffer<T>(options: BoundedBufferOptions<T>): MonoTypeOperatorFunction<T> {
-  checkOptions('boundedBuffer', options, {
-    ...STAGE_RULES,
-    capacity: required(POSITIVE),
-    overflow: OVERFLOW,
-    cost: FUNCTION,
-    maxAge: DURATION,
-    deadline: FUNCTION,
-  });
-  if (options.cost !== undefined && typeof options.overflow === 'object') {
-    expected('cost', 'left out with { merge }: what a merged value costs has no bound', options.cost, 'boundedBuffer');
-  }
+  checkBuffer('boundedBuffer', options, required(POSITIVE));
   const named = { ...options, name: options.name ?? 'boundedBuffer' };
   return (source) => new Observable((subscriber) => void source.subscribe(new BufferStage(subscriber, named)));
 }
@@ -103,7 +94,21 @@ interface Held<T> extends Linked<Held<T>>, Expiring {
   at: number;
 }
 
-class BufferStage<T> extends Stage<T> {
+/** Checks options for a buffer, of the operator `where`. */
+export function checkBuffer<T>(
+  where: string,
+  options: Omit<BoundedBufferOptions<T>, 'capacity'>,
+  capacity: Rule,
+): void {
+  const rules = { ...STAGE_RULES, capacity, overflow: OVERFLOW, cost: FUNCTION, maxAge: DURATION, deadline: FUNCTION };
+  checkOptions(where, options, rules);
+  if (options.cost !== undefined && typeof options.overflow === 'object') {
+    expected('cost', 'left out with { merge }: what a merged value costs has no bound', options.cost, where);
+  }
+}
+
+/** The stage behind `boundedBuffer`, and behind `valve`. */
+export class BufferStage<T> extends Stage<T> {
   private readonly queue = new LinkedQueue<Held<T>>();
   /** Needed only for deadlines: with `maxAge` alone values expire in the order in which they are held. */
   private readonly expiries: ExpiryHeap<Held<T>> | undefined;
@@ -141,17 +146,22 @@ class BufferStage<T> extends Stage<T> {
     return this.count;
   }
 
+  /** True while what is held may go on. */
+  protected get roomAhead(): boolean {
+    return this.downstream.requested > 0;
+  }
+
   protected accept(value: T): void {
     const expires = this.expiring ? this.lastsUntil(value) : Infinity;
     if (this.isStale(expires)) return this.drop(value, 'expired');
     if (this.released) return; // `deadline` unsubscribed
     if (this.count === 0 && this.clearAhead) return this.emit(value, this.arrivalMark());
-    const cost = this.costOf(value);
+    const cost = costOf(this.name, value, this.options.cost);
     this.hold({ value, cost, at: this.arrivalTime(), expires, place: 0, older: undefined, newer: undefined });
   }
 
   protected work(): void {
-    for (let next; (next = this.queue.oldest) !== undefined && this.downstream.requested > 0;) {
+    for (let next; (next = this.queue.oldest) !== undefined && this.roomAhead;) {
       if (this.isStale(next.expires)) this.giveUp(next, 'expired');
       else this.emit(this.take(next).value, next.at);
     }
@@ -167,7 +177,7 @@ class BufferStage<T> extends Stage<T> {
     this.expiries?.add(incoming);
     this.count++;
     this.used += incoming.cost;
-    if (this.downstream.requested > 0) this.run(); // it came inside an emission, or before downstream had asked for more
+    if (this.roomAhead) this.run(); // it came inside an emission, or before downstream had asked for more
     // The newest may pass the capacity, if there was room when it came. Drops may send others: then one of those is the newest.
     for (let newest; (newest = queue.newest) !== undefined && this.used - newest.cost >= options.capacity;) {
       this.makeRoom(newest);
@@ -223,11 +233,5 @@ class BufferStage<T> extends Stage<T> {
   private lastsUntil(value: T): number {
     const { maxAge = Infinity, deadline } = this.options;
     return Math.min(expiryOf(this.name, value, deadline, this.time), this.time.now() + maxAge);
-  }
-
-  private costOf(value: T): number {
-    const cost: unknown = this.options.cost === undefined ? 1 : this.options.cost(value);
-    if (Number.isFinite(cost) && (cost as number) >= 0) return (cost as number) || 1;
-    throw new ReturnError(this.name, cost, `\`cost\` returned ${shown(cost)}, expected a finite number of at least 0`);
   }
 }

@@ -16,6 +16,7 @@ export type {
   StageOptions,
   StageProbe,
 } from './flow/stageOptions.js';
+export { batch, type BatchOptions } from './flow/operators/batch.js';
 export { boundedBuffer, type BoundedBufferOptions, type Overflow } from './flow/operators/boundedBuffer.js';
 export {
   pool,

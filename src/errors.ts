@@ -33,7 +33,7 @@ export class SluiceError extends Error {
 
 /**
  * An option or argument is missing, unknown or out of range. Thrown at the call, before anything has happened; in the stream when a value
- * of an Observable that is an option (`rate`, `concurrency`) is out of range.
+ * of an Observable that is an option (`rate`, `concurrency`, `open$`) is out of range.
  */
 export class OptionError extends SluiceError {
   override get code(): string {

@@ -31,6 +31,7 @@ export type { ConcurrencyRule, ConcurrencyWatcher, MeasuredSlot, PoolFigures, Sc
 export { rateLimit, type KeyedLimiter, type RateLimitOptions } from './flow/operators/rateLimit.js';
 export { shed, type ShedOptions } from './flow/operators/shed.js';
 export { shedByDelay, type ShedByDelayOptions } from './flow/operators/shedByDelay.js';
+export { valve, type ValveOptions } from './flow/operators/valve.js';
 export { type LimiterAnswer } from './flow/limiter.js';
 export { slidingWindow, type SlidingWindowOptions } from './flow/limiters/slidingWindow.js';
 export { tokenBucket, type TokenBucketOptions } from './flow/limiters/tokenBucket.js';

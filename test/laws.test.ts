@@ -1,7 +1,9 @@
-import { map } from 'rxjs';
+import { concat, map, NEVER, of, timer } from 'rxjs';
 import { afterAll, beforeAll, describe, test, vi } from 'vitest';
 import {
+  batch,
   boundedBuffer,
+  type BatchOptions,
   pool,
   type BoundedBufferOptions,
   type PoolOptions,
@@ -11,6 +13,8 @@ import {
   shedByDelay,
   type ShedByDelayOptions,
   type ShedOptions,
+  valve,
+  type ValveOptions,
   workers as workersWithALife,
 } from '../src/index.js';
 import { operatorLaws, type LawSubject } from '../src/testing/index.js';
@@ -67,6 +71,32 @@ const byDelay = (name: string, options: ShedByDelayOptions, facts: Partial<LawSu
   ...facts,
 });
 
+const batches = (name: string, options: BatchOptions<number>, most: number): LawSubject => ({
+  name: `batch, ${name}`,
+  create: ({ scheduler, monitor, onDrop }) => batch<number>({ ...options, scheduler, monitor, onDrop }),
+  bound: most,
+  holdsBack: most - 1,
+});
+
+/** One that is closed for a while every now and then, unless it is to be open from the start. */
+const gate = (
+  name: string,
+  options: ValveOptions<number>,
+  facts: Partial<LawSubject> = {},
+  open = false,
+): LawSubject => ({
+  name: `valve, ${name}`,
+  create: ({ scheduler, monitor, onDrop }) =>
+    valve<number>(open ? concat(of(true), NEVER) : timer(5, 20, scheduler).pipe(map((i) => i % 3 !== 1)), {
+      ...options,
+      scheduler,
+      monitor,
+      onDrop,
+    }),
+  bound: options.capacity ?? 1,
+  ...facts,
+});
+
 const subjects: LawSubject[] = [
   buffer('error', { capacity: 3 }),
   buffer('capacity 1', { capacity: 1 }),
@@ -84,6 +114,17 @@ const subjects: LawSubject[] = [
     { capacity: 3, cost: (value) => value % 3, maxAge: 60, deadline: (value) => 30 + (value % 4) * 20 },
     { drops: ['overflow', 'expired'] },
   ),
+  batches('by number', { size: 3 }, 3),
+  batches('of 1', { size: 1 }, 1),
+  batches('by number and time', { size: 4, within: 25 }, 4),
+  batches('by cost', { cost: (value) => value % 3, maxCost: 4 }, 4),
+  batches('by number, cost and time', { size: 3, within: 30, cost: (value) => 1 + (value % 4), maxCost: 4 }, 3),
+  gate('open', {}, {}, true),
+  gate('open and closed', {}),
+  gate('room for 3', { capacity: 3 }),
+  gate('drop-oldest', { capacity: 3, overflow: 'drop-oldest' }, { drops: ['evicted'] }),
+  gate('drop-newest', { capacity: 2, overflow: 'drop-newest' }),
+  gate('maxAge', { capacity: 3, maxAge: 10 }, { drops: ['overflow', 'expired'] }),
   lanes('one lane', { priority: () => 7 }, { ordered: true, drops: ['overflow'] }),
   lanes('three lanes', {}),
   lanes('capacity 1', { capacity: 1 }),

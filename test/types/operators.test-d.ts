@@ -1,6 +1,7 @@
 /** What the compiler infers for operators. Checked by `npm run typecheck`; nothing here runs. */
 import { EMPTY, map, of, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
 import {
+  batch,
   boundedBuffer,
   demandOf,
   pool,
@@ -11,6 +12,7 @@ import {
   shedByDelay,
   slidingWindow,
   tokenBucket,
+  valve,
   workers,
   type Demand,
   type Drop,
@@ -43,6 +45,32 @@ boundedBuffer({});
 boundedBuffer({ capacity: 1, overflow: 'drop' });
 // @ts-expect-error merge is to return what is held
 numbers.pipe(boundedBuffer({ capacity: 1, overflow: { merge: () => 'text' } }));
+
+// batch makes arrays of what comes; valve keeps the type.
+expectTypeOf(numbers.pipe(batch({ size: 2, within: 5 }))).toEqualTypeOf<Observable<number[]>>();
+numbers.pipe(
+  batch({
+    maxCost: 9,
+    cost: (value) => (expectTypeOf(value).toEqualTypeOf<number>(), 1),
+    onDrop: (drop) => expectTypeOf(drop).toEqualTypeOf<Drop<number>>(),
+  }),
+  map((values) => values.map((value) => value.toFixed())),
+);
+// @ts-expect-error a cost is a number
+numbers.pipe(batch({ maxCost: 9, cost: (value) => value.toFixed() }));
+// @ts-expect-error there is no policy: a boundedBuffer before it has one
+batch({ size: 1, overflow: 'drop-oldest' });
+expectTypeOf(numbers.pipe(valve(of(true)))).toEqualTypeOf<Observable<number>>();
+numbers.pipe(
+  valve(of(true), {
+    overflow: { merge: (held, incoming) => held + incoming },
+    onDrop: (drop) => expectTypeOf(drop).toEqualTypeOf<Drop<number>>(),
+  }),
+);
+// @ts-expect-error `open$` says true or false
+valve(of(1));
+// @ts-expect-error `open$` is an Observable
+valve(true);
 
 // pool takes its input from the pipeline and its output from what the worker returns.
 const options = { concurrency: 2 };

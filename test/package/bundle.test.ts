@@ -6,11 +6,13 @@ import { read, root } from './project.js';
 
 /** Ceilings in bytes: a few per cent above what was measured, so that nothing grows unseen. */
 const CEILINGS: Record<string, number> = {
+  batch: 3_420,
   boundedBuffer: 3_660,
   pool: 8_890,
   rateLimit: 6_450,
   shed: 3_600,
   shedByDelay: 3_000,
+  valve: 3_980,
   tokenBucket: 3_470,
   slidingWindow: 3_420,
   boundedQueue: 2_200,
@@ -46,9 +48,11 @@ const CEILINGS: Record<string, number> = {
 const TARGETS: Record<string, number> = { boundedBuffer: 2_000, pool: 4_000, rateLimit: 3_000, shed: 3_000 };
 /** The budget of sources, buffers, pool and sinks together, in bytes, and of `import * as sluice from 'sluice'`. */
 const CORE = 11_740;
-const WHOLE = 22_830;
+const WHOLE = 23_330;
 /** What is not of that core. */
 const CONTROL = [
+  'batch',
+  'valve',
   'rateLimit',
   'tokenBucket',
   'slidingWindow',

@@ -1,7 +1,8 @@
 /** The runs behind the pictures of the pages: each drives the real operator and notes what it does. */
 import { Readable, Writable } from 'node:stream';
-import { Subject, tap, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
+import { BehaviorSubject, Subject, tap, type MonoTypeOperatorFunction, type Observable } from 'rxjs';
 import {
+  batch,
   boundedBuffer,
   boundedQueue,
   fixed,
@@ -13,6 +14,7 @@ import {
   Sink,
   toAsyncIterable,
   toReadableStream,
+  valve,
 } from 'sluice';
 import { fromReadable, toReadable, writeTo } from 'sluice/node';
 import { Recording, type RecordedRow } from './recording.js';
@@ -64,6 +66,65 @@ export const scenarios: readonly Scenario[] = [
       consume(recording, consumer, source.pipe(noted(sent), enter(held), buffered, leave(held)), () => 35);
       for (const value of [1, 2, 3, 4, 5, 6]) recording.after(10 * value, () => source.next(value));
       recording.after(70, () => source.complete());
+    },
+  },
+  {
+    name: 'batch',
+    page: 'docs/operators/batch.md',
+    title: 'batch({ size: 3, within: 100 })',
+    description:
+      'A value comes every 10 ms. 1, 2 and 3 are a full batch and go at once. While the consumer works on it 4, 5 and 6 fill the next, which waits for the consumer; the source is not asked meanwhile. The source has ended after 7, so that goes alone as soon as the consumer is free.',
+    run(recording) {
+      const input = recording.row('source', 'pull(…)');
+      const held = recording.row('batch', 'holds at most 3', 3);
+      const consumer = recording.row('consumer', '50 ms a batch', 3);
+      let ended = false;
+      const batches = pull(values(recording, input, 7)).pipe(
+        enter(held),
+        batch({ size: 3, within: 100, scheduler: recording.scheduler }),
+      );
+      const sink = Sink.on(batches, {
+        next: (some) => {
+          for (const value of some) {
+            held.stop(value);
+            consumer.start(value, 'work');
+          }
+          recording.after(50, () => {
+            for (const value of some) consumer.stop(value);
+            if (ended) return consumer.complete();
+            consumer.request();
+            sink.request(1);
+          });
+        },
+        error: (error) => {
+          throw error;
+        },
+        complete: () => (ended = true),
+      });
+      consumer.request();
+      sink.request(1);
+    },
+  },
+  {
+    name: 'valve',
+    page: 'docs/operators/valve.md',
+    title: 'valve(open$, { capacity: 2 }) behind a hot source',
+    description:
+      'Open at first. At 35 ms the valve closes: 4 and 5, which a hot source sends meanwhile, are held. At 65 ms it opens, both go at once, and 6 passes.',
+    run(recording) {
+      const sent = recording.row('hot source', 'a Subject');
+      const switches = recording.row('open$', '1 is true, 0 is false');
+      const held = recording.row('valve', 'holds at most 2', 2);
+      const output = recording.row('output');
+      const source = new Subject<number>();
+      const open$ = new BehaviorSubject(true);
+      open$.subscribe((open) => switches.value(Number(open)));
+      source.pipe(noted(sent), enter(held), valve(open$, { capacity: 2 }), leave(held), noted(output)).subscribe();
+      for (const value of [1, 2, 3, 4, 5]) recording.after(10 * value, () => source.next(value));
+      recording.after(35, () => open$.next(false));
+      recording.after(65, () => open$.next(true));
+      recording.after(80, () => source.next(6));
+      recording.after(90, () => source.complete());
     },
   },
   {

@@ -1,8 +1,8 @@
 // What is measured: each case is a function from a number of values to a promise that ends with the work.
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
-import { concatMap, filter, from, map, mergeMap, of, tap } from 'rxjs';
-import { boundedBuffer, boundedQueue, pool, pull, toAsyncIterable } from '../dist/index.js';
+import { bufferTime, concatMap, filter, from, map, mergeMap, of, tap } from 'rxjs';
+import { batch, boundedBuffer, boundedQueue, pool, pull, toAsyncIterable } from '../dist/index.js';
 import { fromReadable } from '../dist/node.js';
 
 function* numbers(/** @type {number} */ n) {
@@ -12,6 +12,7 @@ async function* asyncNumbers(/** @type {number} */ n) {
   for (let i = 0; i < n; i++) yield i;
 }
 const work = async (/** @type {number} */ value) => value + 1;
+const saveAll = async (/** @type {number[]} */ values) => values.length;
 const CONCURRENCY = 16;
 
 /** Subscribes and waits for the end. @param {import('rxjs').Observable<unknown>} source @returns {Promise<void>} */
@@ -112,6 +113,18 @@ export const synchronous = {
   'RxJS, generator': (n) => run(from(numbers(n)).pipe(halves[0], halves[1])),
 };
 
+/** Batches of 100, or what came within a second, from the same source. @type {Record<string, Case>} */
+export const batches = {
+  'sluice batch, array': (n) => run(from(listOf(n)).pipe(batch({ size: 100, within: 1_000 }))),
+  'RxJS bufferTime, array': (n) => run(from(listOf(n)).pipe(bufferTime(1_000, null, 100))),
+  'sluice batch, generator': (n) => run(pull(numbers(n)).pipe(batch({ size: 100, within: 1_000 }))),
+  'RxJS bufferTime, generator': (n) => run(from(numbers(n)).pipe(bufferTime(1_000, null, 100))),
+  'sluice batch, each for an async call': (n) =>
+    run(pull(numbers(n)).pipe(batch({ size: 100, within: 1_000 }), pool(saveAll, { concurrency: 1 }))),
+  'RxJS bufferTime, each for an async call': (n) =>
+    run(from(numbers(n)).pipe(bufferTime(1_000, null, 100), concatMap(saveAll))),
+};
+
 /** Bridges, each against the bare `for await` over the same source. @type {Record<string, Case>} */
 export const bridges = {
   'for await, async generator': (n) => drain(asyncNumbers(n)),
@@ -167,6 +180,16 @@ export const memory = {
     const mapped = Readable.from(records(n)).map(slowWork, { concurrency: CONCURRENCY });
     for await (const id of mapped) onDone(id);
   },
+  'sluice batch': (n, onDone) =>
+    run(
+      pull(numbers(n)).pipe(
+        batch({ size: 100, within: 1_000 }),
+        pool(saveAll, { concurrency: 1 }),
+        tap((count) => {
+          for (let i = 0; i < count; i++) onDone();
+        }),
+      ),
+    ),
   'sluice, buffer and pool': (n, onDone) =>
     run(
       pull(numbers(n)).pipe(

@@ -57,6 +57,16 @@ export async function page(r) {
       r.longPeak <= 60,
     ],
     ['1,000,000 synchronous inner completions, one at a time', 'ends', `${(r.inners.ns / 1000).toFixed(2)} s`, true],
+    ...['array', 'generator', 'each for an async call'].map((work) => {
+      const ratio = r.batches[`RxJS bufferTime, ${work}`] / r.batches[`sluice batch, ${work}`];
+      return /** @type {[string, string, string, boolean]} */ ([
+        `batch of 100 against bufferTime(1000, null, 100), ${work}`,
+        '≥ 3× faster',
+        times(ratio),
+        ratio >= 3,
+      ]);
+    }),
+    ['peak heap of batches over 10,000,000 values', '≤ 60 MB', `${r.batchPeak.toFixed(1)} MB`, r.batchPeak <= 60],
     ...[
       ['toAsyncIterable', 'async generator'],
       ['toAsyncIterable', 'generator'],
@@ -195,11 +205,14 @@ ${table(
   ]),
 )}
 
-## Bridges and synchronous pipelines
+## Bridges, synchronous pipelines and batches
 
 ${table(
   ['', 'ns a value'],
-  [...Object.entries(b), ...Object.entries(s)].map(([name, value]) => [name, ns(/** @type {number} */ (value))]),
+  [...Object.entries(b), ...Object.entries(s), ...Object.entries(r.batches)].map(([name, value]) => [
+    name,
+    ns(/** @type {number} */ (value)),
+  ]),
 )}
 
 A value of an async generator that passes through a pipeline takes a promise more than the loop that reads the generator itself: "one .then a

@@ -18,8 +18,8 @@ const ROUNDS = quick ? 1 : 5;
 const RUNS = quick ? 2 : 5;
 /** A run that takes longer is measured in one round. */
 const SLOW_RUN_NS = 4e9;
-/** The case whose heap is measured over ten million values. */
-const LONG = 'sluice, buffer and pool';
+/** The cases whose heap is measured over ten million values. */
+const LONG = ['sluice, buffer and pool', 'sluice batch'];
 const script = fileURLToPath(new URL('case.mjs', import.meta.url));
 const median = (/** @type {number[]} */ values) => values.sort((a, b) => a - b)[values.length >> 1] ?? NaN;
 
@@ -37,7 +37,7 @@ function measureHeap(name, values, samples) {
 
 /** Each case of a group in turn, several rounds of it: what the machine does meanwhile hits all alike. */
 function compare(
-  /** @type {keyof typeof groups & ('concurrent' | 'synchronous' | 'bridges')} */ group,
+  /** @type {keyof typeof groups & ('concurrent' | 'synchronous' | 'batches' | 'bridges')} */ group,
   /** @type {number} */ values,
 ) {
   /** @type {Record<string, number[]>} */
@@ -63,6 +63,7 @@ const parts = {
   values: () => values,
   concurrent: () => compare('concurrent', values),
   synchronous: () => compare('synchronous', 1_000_000 * scale),
+  batches: () => compare('batches', 1_000_000 * scale),
   bridges: () => compare('bridges', 200_000 * scale),
   scaling: () =>
     [1e4, 1e5, 1e6, 1e7].map((n) => {
@@ -71,9 +72,10 @@ const parts = {
     }),
   memory: () =>
     Object.keys(groups.memory)
-      .filter((name) => name !== LONG)
+      .filter((name) => !LONG.includes(name))
       .map((name) => ({ name, ...measureHeap(name, 50_000 * scale, 100) })),
-  longPeak: () => measureHeap(LONG, 1e7 * scale, 1_000).peak,
+  longPeak: () => measureHeap('sluice, buffer and pool', 1e7 * scale, 1_000).peak,
+  batchPeak: () => measureHeap('sluice batch', 1e7 * scale, 1_000).peak,
   inners: () => measure('inners', 'sluice pool(1)', 1_000_000 * scale, 1),
   operations: () => operations(groups.operations()),
 };

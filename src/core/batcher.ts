@@ -13,7 +13,7 @@ export class Batcher<T> {
   private weight = 0;
   private next: { readonly value: T; readonly cost: number } | undefined;
   /** When each value held came, in order; what stands behind those is from earlier batches. */
-  private readonly times: number[] = [];
+  private readonly came: number[] = [];
 
   /**
    * @param size values in a batch at most
@@ -33,13 +33,18 @@ export class Batcher<T> {
 
   /** When the first value of the batch came. Only when there is one. */
   get since(): number {
-    return this.times[0]!;
+    return this.came[0]!;
+  }
+
+  /** When each value of the batch came, the one that did not fit in left out. */
+  get times(): readonly number[] {
+    return this.came.slice(0, this.filled);
   }
 
   /** Only when it is not full. */
   add(value: T, cost: number, at: number): void {
     const { filled, maxCost } = this;
-    this.times[filled] = at;
+    this.came[filled] = at;
     const weight = this.weight + cost;
     if (weight > maxCost && filled > 0) {
       this.next = { value, cost };
@@ -61,13 +66,13 @@ export class Batcher<T> {
     this.weight = 0;
     this.room = this.size;
     this.next = undefined;
-    if (next !== undefined) this.add(next.value, next.cost, this.times[filled]!);
+    if (next !== undefined) this.add(next.value, next.cost, this.came[filled]!);
     return batch;
   }
 
   /** Takes all out, each value with the time when it came. */
   drain(): { readonly value: T; readonly at: number }[] {
-    const times = this.times.slice(0, this.count);
+    const times = this.came.slice(0, this.count);
     const values = this.take();
     if (times.length > values.length) values.push(...this.take());
     return values.map((value, i) => ({ value, at: times[i]! }));

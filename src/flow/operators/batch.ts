@@ -5,7 +5,7 @@ import { OverflowError } from '../../errors.js';
 import { checkOptions, DURATION, expected, FUNCTION, POSITIVE } from '../../options.js';
 import { costOf } from '../cost.js';
 import { Stage } from '../stage.js';
-import { STAGE_RULES, type StageOptions } from '../stageOptions.js';
+import { STAGE_RULES, type Activity, type StageOptions } from '../stageOptions.js';
 import { Timer } from '../timer.js';
 
 /** Options of `batch`. `size` or `maxCost` is required: they bound what is held, which `within` does not. */
@@ -79,8 +79,6 @@ export function batch<T>(options: BatchOptions<T>): OperatorFunction<T, T[]> {
 
 class BatchStage<T> extends Stage<T, T[]> {
   private readonly batcher: Batcher<T>;
-  /** When each value came is noted, for its age or because it may be the first of a batch; otherwise only when the first came. */
-  private readonly timesEach: boolean;
   private readonly timer: Timer = new Timer(this.time, () => this.run());
 
   constructor(
@@ -90,7 +88,16 @@ class BatchStage<T> extends Stage<T, T[]> {
     super(out, options);
     const { size = Infinity, maxCost = Infinity } = options;
     this.batcher = new Batcher(size, maxCost);
-    this.timesEach = options.onDrop !== undefined || maxCost < Infinity;
+  }
+
+  get capacity(): number {
+    const { size = Infinity, maxCost = Infinity } = this.options;
+    return Math.min(size, maxCost);
+  }
+
+  /** A batch that is neither full nor due waits for values. */
+  override get activity(): Activity {
+    return this.goesAt <= this.time.now() ? 'blocked' : 'starved';
   }
 
   /** With costs it asks for one value at a time: whether another one fits is known only when that one is here. */
@@ -109,7 +116,7 @@ class BatchStage<T> extends Stage<T, T[]> {
     if (batcher.room === 0) this.run(); // downstream may have room that it has not called for yet
     if (this.released) return; // a callback unsubscribed
     if (batcher.room === 0) return this.overrun(value);
-    batcher.add(value, cost, this.timesEach || batcher.count === 0 ? this.time.now() : 0);
+    batcher.add(value, cost, this.mayBeFirst ? this.time.now() : this.arrivalTime());
     if (batcher.room === 0) this.run();
     else if (batcher.count === 1) this.timer.set(this.goesAt);
   }
@@ -119,6 +126,7 @@ class BatchStage<T> extends Stage<T, T[]> {
       const { goesAt } = this;
       const due = goesAt === -Infinity || goesAt <= this.time.now();
       if (!due || this.downstream.requested <= 0) return this.timer.set(due ? Infinity : goesAt);
+      if (this.probe !== undefined) this.batcher.times.forEach((at) => this.waited(at));
       const values = this.batcher.take();
       this.countOut(values.length);
       this.pass(values);
@@ -138,11 +146,14 @@ class BatchStage<T> extends Stage<T, T[]> {
     return batcher.since + (this.options.within ?? Infinity);
   }
 
+  /** The time of a value that may be the first of a batch matters; of others a monitor, or `onDrop`, may want to know it. */
+  private get mayBeFirst(): boolean {
+    const { within, cost } = this.options;
+    return within !== undefined && (cost !== undefined || this.batcher.count === 0);
+  }
+
   private overrun(value: T): void {
     this.drop(value, 'overflow');
-    const { size = Infinity, maxCost = Infinity } = this.options;
-    this.endWith(
-      new OverflowError(this.name, Math.min(size, maxCost), 'put a boundedBuffer with a named `overflow` before it'),
-    );
+    this.endWith(new OverflowError(this.name, this.capacity, 'put a boundedBuffer with a named `overflow` before it'));
   }
 }

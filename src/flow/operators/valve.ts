@@ -2,6 +2,7 @@
 import { Observable, type MonoTypeOperatorFunction, type Subscriber } from 'rxjs';
 import { SourceError } from '../../errors.js';
 import { BOOLEAN, check, OBSERVABLE, POSITIVE } from '../../options.js';
+import type { Activity } from '../stageOptions.js';
 import { follow } from '../follow.js';
 import { BufferStage, checkBuffer, type BoundedBufferOptions } from './boundedBuffer.js';
 
@@ -93,6 +94,14 @@ class ValveStage<T> extends BufferStage<T> {
   /** What was asked for while it was open has room: it is held. */
   override get requested(): number {
     return this.isOpen ? super.requested : 0;
+  }
+
+  override get activity(): Activity {
+    return this.isOpen ? super.activity : 'busy';
+  }
+
+  get waitsFor(): string {
+    return '`open$` to be true';
   }
 
   protected override get roomAhead(): boolean {

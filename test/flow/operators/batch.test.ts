@@ -297,7 +297,7 @@ describe('batch', () => {
     expect(errorOf(throwing.consumer)).toBe(failure);
 
     let leave = (): void => undefined;
-    const leaving = setUp<number>({ maxCost: 9, within: 5, cost: (value) => (value === 2 && leave(), 1) });
+    const leaving = setUp({ maxCost: 9, within: 5, cost: (value) => (value === 2 && leave(), 1) });
     leave = () => leaving.consumer.unsubscribe();
     for (const value of [1, 2, 3]) leaving.source.send(value);
     expect(leaving.stage.ledger).toMatchObject({ in: 2, out: 0, reasons: { cancelled: 2 }, held: 0 });

@@ -6,13 +6,13 @@ import { read, root } from './project.js';
 
 /** Ceilings in bytes: a few per cent above what was measured, so that nothing grows unseen. */
 const CEILINGS: Record<string, number> = {
-  batch: 3_420,
+  batch: 3_680,
   boundedBuffer: 3_660,
   pool: 8_890,
   rateLimit: 6_450,
   shed: 3_600,
   shedByDelay: 3_000,
-  valve: 3_980,
+  valve: 4_210,
   tokenBucket: 3_470,
   slidingWindow: 3_420,
   boundedQueue: 2_200,

@@ -71,7 +71,7 @@ export abstract class Counted<In> extends Subscriber<In> {
 
   /** The same for a value that is not held, and can not be dropped. */
   protected arrivalMark(): number {
-    return this.probe !== undefined && this.probe.sampling ? this.probe.mark() : -1;
+    return this.probe?.sampling === true ? this.probe.mark() : -1;
   }
 
   /** The age of a value that arrived at `time`; 0 if that is not known. */
@@ -89,7 +89,7 @@ export abstract class Counted<In> extends Subscriber<In> {
 
   /** The times of all values are kept, not those of samples only. */
   private get keepsTimes(): boolean {
-    return this.onDrop !== undefined || (this.probe !== undefined && this.probe.wantsAges);
+    return this.onDrop !== undefined || this.probe?.wantsAges === true;
   }
 }
 

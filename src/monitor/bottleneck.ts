@@ -99,7 +99,7 @@ function sentenceOf({ kind, stage, share }: Candidate, stages: readonly StageSna
   );
   const before =
     blocked === undefined ? '' : `, \`${blocked.stage}\` blocked ${percent(blocked.perSecond.blocked / 1_000)}`;
-  return `${name} limits: ${reasonOf(stage, share)}${before}; ${adviceFor(stage)}`;
+  return `${name} limits: ${reasonOf(stage, share)}${before}${adviceFor(stage)}`;
 }
 
 function reasonOf({ pool, waitsFor }: StageSnapshot, share: number): string {
@@ -111,10 +111,10 @@ function reasonOf({ pool, waitsFor }: StageSnapshot, share: number): string {
 }
 
 function adviceFor({ pool, waitsFor }: StageSnapshot): string {
-  if (waitsFor === 'tokens') return 'raise its rate, or shed before it';
-  if (pool === undefined) return 'make it faster, or shed before it';
-  if (waitsFor === WORKERS) return 'raise its concurrency or shed before it';
-  return 'more workers do not help: take other keys, raise its window, or make calls shorter';
+  if (waitsFor === 'tokens') return '; raise its rate or shed before it';
+  if (pool === undefined) return ''; // what it waits for says it
+  if (waitsFor === WORKERS) return '; raise its concurrency or shed before it';
+  return '; more workers do not help: take other keys, raise its window, or make calls shorter';
 }
 
 const WORKERS = 'its workers';

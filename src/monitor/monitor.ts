@@ -161,7 +161,7 @@ export class Monitor implements StageMonitor {
   /** The record of the next stage of this monitor that `stage` feeds. */
   private recordAfter(stage: MonitoredStage): StageRecord | undefined {
     for (let next: Partial<MonitoredStage> = stage; next.downstream !== undefined;) {
-      next = next.downstream as Partial<MonitoredStage>;
+      next = next.downstream;
       const record = this.records.get(next.name ?? '');
       if (record?.stage === next) return record;
     }

@@ -167,7 +167,11 @@ describe('time', () => {
     expect(Math.abs(total.busy - 100)).toBeLessThan(15); // it looks every 10 ms
     expect(Math.abs(total.blocked - 300)).toBeLessThan(15);
     expect(perSecond.busy + perSecond.blocked + perSecond.starved).toBeCloseTo(1_000);
-    expect(limits).toEqual({ itself: expect.closeTo(111, -2), before: expect.closeTo(555, -2), after: 1_000 });
+    expect(limits).toEqual({
+      itself: expect.closeTo(111, -2) as number,
+      before: expect.closeTo(555, -2) as number,
+      after: 1_000,
+    });
     consumer.unsubscribe();
   });
 
@@ -185,8 +189,15 @@ describe('time', () => {
       time.advanceBy(100);
     }
     const { wait, service } = only(monitor.snapshot());
-    expect(wait).toEqual({ count: wait!.count, mean: expect.closeTo(20, 0), p50: 0, p90: 40, p99: 40, max: 40 });
-    expect(service).toMatchObject({ mean: expect.closeTo(40, 0), p50: 40, max: 40 });
+    expect(wait).toEqual({
+      count: wait!.count,
+      mean: expect.closeTo(20, 0) as number,
+      p50: 0,
+      p90: 40,
+      p99: 40,
+      max: 40,
+    });
+    expect(service).toMatchObject({ mean: expect.closeTo(40, 0) as number, p50: 40, max: 40 });
     time.advanceBy(2_000);
     source.send(1);
     expect(only(monitor.snapshot()).service).toBeUndefined(); // all that was measured is older than the window
@@ -299,10 +310,10 @@ describe('stalls$', () => {
         stage: 'work',
         after: undefined,
         waitsFor: 'its workers',
-        ms: expect.any(Number),
+        ms: expect.any(Number) as number,
         sentence: expect.stringMatching(
           /^`work` has stood still for 5(\.\d)? s with 4 values: 2 calls have not ended; give the pool a `timeout`$/,
-        ),
+        ) as string,
       },
     ]);
     hang.complete();
@@ -315,16 +326,12 @@ describe('stalls$', () => {
     const { scheduler } = time;
     const monitor = createMonitor({ scheduler, stallAfter: 5_000 });
     const stalls = stallsOf(monitor);
-    class Forgetful extends Subscriber<number> {
-      requested = 0;
-      onRequest = (): { unsubscribe: () => void } => ({ unsubscribe: () => undefined });
-    }
-    const forgetful = new Forgetful();
-    (forgetful as unknown as Record<symbol, unknown>)[Symbol.for('sluice.demand')] = forgetful;
+    const demand = { requested: 0, onRequest: () => ({ unsubscribe: () => undefined }) };
+    const forgetful = Object.assign(new Subscriber<number>(), { [Symbol.for('sluice.demand')]: demand });
     pull(numbers())
       .pipe(boundedBuffer({ name: 'buffer', capacity: 4, monitor, scheduler }))
       .subscribe(forgetful);
-    forgetful.requested = 4;
+    demand.requested = 4;
     time.advanceBy(6_000);
     expect(stalls).toMatchObject([{ code: 'SLUICE_STALL', stage: 'buffer', waitsFor: 'its consumer' }]);
     forgetful.unsubscribe();

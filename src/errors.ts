@@ -68,6 +68,23 @@ export class OverflowError extends SluiceError {
   }
 }
 
+/** A subscriber of a `broadcast` was too slow, and had named the policy `'evict'`. What waited for it is lost to it; it may subscribe again. */
+export class SlowSubscriberError extends SluiceError {
+  override get code(): string {
+    return 'SLUICE_SLOW_SUBSCRIBER';
+  }
+
+  constructor(
+    /** The subscriber's name. */
+    readonly stage: string,
+    /** How many values waited for it. */
+    readonly lag: number,
+    why: string,
+  ) {
+    super(`\`${stage}\` was too slow and was unsubscribed: ${why}`);
+  }
+}
+
 /** `send` could not hand its value over: the queue was closed before there was room. The value was not accepted. */
 export class QueueClosedError extends SluiceError {
   override get code(): string {

@@ -1,4 +1,5 @@
 /** Flow control for RxJS. Runs in browsers: no Node API here, and no store. */
+import type { Broadcast as Shared } from './flow/operators/broadcast.js';
 import type { BoundedQueue as Queue } from './flow/sources/boundedQueue.js';
 import type { Limiter as AnyLimiter } from './flow/limiter.js';
 import type { TokenBucket as Bucket } from './flow/limiters/tokenBucket.js';
@@ -17,6 +18,12 @@ export type {
   StageProbe,
 } from './flow/stageOptions.js';
 export { batch, type BatchOptions } from './flow/operators/batch.js';
+export {
+  broadcast,
+  type BroadcastOptions,
+  type SlowPolicy,
+  type SubscriberOptions,
+} from './flow/operators/broadcast.js';
 export { boundedBuffer, type BoundedBufferOptions, type Overflow } from './flow/operators/boundedBuffer.js';
 export {
   pool,
@@ -57,6 +64,8 @@ export { toReadableStream, type ToReadableStreamOptions } from './flow/sinks/toR
 export * from './errors.js';
 
 // Types without their classes, which only functions of ours make: the bundled types would promise a value for `export type { … }` of a class.
+/** What `broadcast` returns: subscribed as it is, a subscriber blocks; `with` names another policy. */
+export type Broadcast<T> = Shared<T>;
 /** What `boundedQueue` returns. */
 export type BoundedQueue<T> = Queue<T>;
 /** What `tokenBucket` and `slidingWindow` return: who may go, and when. */

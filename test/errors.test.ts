@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import * as sluice from '../src/index.js';
 
 const { OptionError, OverflowError, QueueClosedError, RateLimitError, ReturnError } = sluice;
-const { MissingPackageError, ThreadError } = sluice;
+const { MissingPackageError, SlowSubscriberError, ThreadError } = sluice;
 const { SluiceError, SourceError, ThrottledError, WorkerCreateError, WorkerTimeoutError } = sluice;
 
 const errors = [
@@ -16,6 +16,7 @@ const errors = [
   new WorkerCreateError('pool', 3, new Error('cause')),
   new ThrottledError(0.5),
   new MissingPackageError('piscina', '^5.3.2', 'threads', new Error('cause')),
+  new SlowSubscriberError('broadcast/evict', 9, 'why'),
   new ThreadError(new Error('worker exited with code: 1')),
 ];
 

@@ -4,8 +4,11 @@ import {
   batch,
   boundedBuffer,
   type BatchOptions,
+  broadcast,
   pool,
   type BoundedBufferOptions,
+  type BroadcastOptions,
+  type MonitoredStage,
   type PoolOptions,
   rateLimit,
   type RateLimitOptions,
@@ -15,6 +18,7 @@ import {
   type ShedOptions,
   valve,
   type ValveOptions,
+  type SubscriberOptions,
   workers as workersWithALife,
 } from '../src/index.js';
 import { operatorLaws, type LawSubject } from '../src/testing/index.js';
@@ -97,6 +101,51 @@ const gate = (
   ...facts,
 });
 
+const shared = (
+  name: string,
+  options: Partial<BroadcastOptions<number>>,
+  policy: SubscriberOptions,
+  facts: Partial<LawSubject> = {},
+): LawSubject => ({
+  name: `broadcast, ${name}`,
+  create:
+    ({ scheduler, monitor, onDrop }) =>
+    (source) => {
+      const parts: MonitoredStage[] = [];
+      const add = (part: MonitoredStage): void => {
+        if (parts.push(part) === 2) monitor.add(inOne(parts[0]!, parts[1]!));
+      };
+      return broadcast(source, { capacity: 3, ...options, scheduler, onDrop, monitor: { add } }).with(policy);
+    },
+  bound: options.capacity ?? 3,
+  ...facts,
+});
+
+/** A broadcast and its only subscriber, seen as one stage: one counts what was refused, the other what was given up. */
+const inOne = (ring: MonitoredStage, subscriber: MonitoredStage): MonitoredStage => ({
+  name: ring.name,
+  get requested() {
+    return ring.requested;
+  },
+  onRequest: (listener) => ring.onRequest(listener),
+  get held() {
+    return ring.held;
+  },
+  get ledger() {
+    const [{ in: arrived, dropped, reasons }, taken] = [ring.ledger, subscriber.ledger];
+    const lost = dropped + taken.dropped;
+    const held = arrived - taken.out - lost;
+    return {
+      stage: ring.name,
+      in: arrived,
+      out: taken.out,
+      dropped: lost,
+      reasons: { ...reasons, ...taken.reasons },
+      held,
+    };
+  },
+});
+
 const subjects: LawSubject[] = [
   buffer('error', { capacity: 3 }),
   buffer('capacity 1', { capacity: 1 }),
@@ -130,6 +179,11 @@ const subjects: LawSubject[] = [
   lanes('capacity 1', { capacity: 1 }),
   lanes('maxAge', { maxAge: 25 }, { drops: ['overflow', 'evicted', 'expired'] }),
   lanes('deadline', { deadline: (value) => 20 + (value % 4) * 20 }, { drops: ['overflow', 'evicted', 'expired'] }),
+  shared('blocking', {}, {}),
+  shared('blocking, with replay', { replay: 2 }, {}),
+  shared('blocking, capacity 1', { capacity: 1 }, {}),
+  shared('blocking, drop-oldest', { overflow: 'drop-oldest' }, {}, { drops: ['evicted'] }),
+  shared('blocking, drop-newest', { overflow: 'drop-newest' }, {}),
   byDelay('in order', { capacity: 4, target: 5, interval: 20 }),
   byDelay('lifo', { capacity: 4, target: 5, interval: 20, lifo: true }, { ordered: false }),
   {
@@ -175,6 +229,19 @@ const subjects: LawSubject[] = [
     },
   },
 ];
+
+/** Without a subscriber that blocks, a broadcast slows no source: it asks for values that it may drop. */
+const unslowed: LawSubject[] = [
+  shared('slow drop-oldest', {}, { slow: 'drop-oldest' }, { drops: ['evicted'] }),
+  shared('slow drop-oldest, maxLag', {}, { slow: 'drop-oldest', maxLag: 2 }, { drops: ['evicted'] }),
+  shared('slow latest', {}, { slow: 'latest' }, { drops: ['evicted'] }),
+];
+
+describe.each(unslowed)('$name', (subject) => {
+  test.each(operatorLaws.filter(({ name }) => name !== 'takes what it asked for'))('$semantics: $name', (law) => {
+    law.check(subject, { runs });
+  });
+});
 
 describe.each(subjects)('$name', (subject) => {
   test.each(operatorLaws)('$semantics: $name', (law) => {

@@ -1,0 +1,175 @@
+/** One subscriber of a `broadcast`: its place in the ring, and what happens when it is too slow. */
+import type { Subscriber, Unsubscribable } from 'rxjs';
+import type { Reader, SharedRing } from '../../core/sharedRing.js';
+import { SlowSubscriberError } from '../../errors.js';
+import { demandOf, type Demand } from '../demand.js';
+import type { Drop, DropReason, Ledger, MonitoredStage } from '../stageOptions.js';
+import { guarded } from '../unhandled.js';
+
+/**
+ * What happens when a subscriber is too slow: the source waits for it; it skips its oldest values; it gets the newest only; or it is
+ * unsubscribed with a `SlowSubscriberError`.
+ */
+export type SlowPolicy = 'block' | 'drop-oldest' | 'latest' | 'evict';
+
+/** What a subscriber named, with its defaults. */
+export interface CursorPolicy {
+  readonly slow: SlowPolicy;
+  readonly maxLag: number;
+  readonly maxAge: number | undefined;
+  readonly name: string;
+}
+
+/** What a cursor needs of the stage that it is in. */
+export interface CursorHost<T> extends Demand {
+  readonly capacity: number;
+  readonly ring: SharedRing<T>;
+  /** The user's `onDrop`. */
+  readonly report: ((drop: Drop) => void) | undefined;
+  now(): number;
+  /** Takes the cursor out of the stage. */
+  removeCursor(cursor: BroadcastCursor<T>): void;
+}
+
+/** What is to be told to the user once everything is in its place: such a call may send, subscribe, unsubscribe and throw. */
+export type Telling = () => void;
+
+/** States: *open* → *left* (it has ended, was evicted or unsubscribed; what it had not taken is dropped). */
+export class BroadcastCursor<T> implements Reader, MonitoredStage {
+  readonly name: string;
+  readonly blocks: boolean;
+  /** True while it is in line to be looked at. */
+  queued = false;
+  private readonly demand: Demand;
+  private readonly start: number;
+  private readonly since: number;
+  private dropped = 0;
+  private readonly reasons: Partial<Record<DropReason, number>> = {};
+  /** The end of the ring when it left. */
+  private leftAt: number | undefined;
+
+  /** @param next the number of the value that it starts with */
+  constructor(
+    private readonly host: CursorHost<T>,
+    private readonly subscriber: Subscriber<T>,
+    private readonly policy: CursorPolicy,
+    public next: number,
+  ) {
+    this.name = policy.name;
+    this.blocks = policy.slow === 'block';
+    this.start = next;
+    this.since = host.now();
+    this.demand = demandOf(subscriber);
+  }
+
+  /** Values that wait for it. */
+  get held(): number {
+    return this.leftAt === undefined ? this.host.ring.end - this.next : 0;
+  }
+
+  /** Nothing is counted for each value: what came and what left are differences of numbers. */
+  get ledger(): Ledger {
+    const { name: stage, dropped, held } = this;
+    const arrived = (this.leftAt ?? this.host.ring.end) - this.start;
+    return { stage, in: arrived, out: arrived - dropped - held, dropped, reasons: { ...this.reasons }, held };
+  }
+
+  get requested(): number {
+    return this.leftAt === undefined ? Math.max(0, this.host.capacity - this.held) : 0;
+  }
+
+  onRequest(listener: () => void): Unsubscribable {
+    return this.host.onRequest(listener);
+  }
+
+  /** Calls `listener` when its subscriber may take more. */
+  onDemand(listener: () => void): Unsubscribable {
+    return this.demand.onRequest(listener);
+  }
+
+  /** When it is evicted, if it takes nothing until then. */
+  get expires(): number {
+    const { maxAge } = this.policy;
+    if (maxAge === undefined || this.held === 0) return Infinity;
+    return Math.max(this.host.ring.timeOf(this.next), this.since) + maxAge; // a value that is replayed may be older than the subscriber
+  }
+
+  /** Takes what it can of the values before number `until`, and gives up what may not wait for it. */
+  take(until: number): void {
+    const { subscriber, demand, host } = this;
+    const { ring } = host;
+    if (this.policy.maxAge !== undefined && this.expires <= host.now()) {
+      return this.evict(`a value waited for it for more than ${this.policy.maxAge} ms (\`maxAge\`)`)();
+    }
+    try {
+      while (this.next < until && demand.requested > 0 && this.leftAt === undefined) {
+        const value = ring.at(this.next++);
+        ring.touch();
+        subscriber.next(value);
+      }
+    } catch (error) {
+      guarded(() => subscriber.error(error)); // a subscriber of the user's own: RxJS's do not throw
+    }
+    while (!this.blocks && until - this.next > this.policy.maxLag && this.leftAt === undefined) this.makeRoom()();
+  }
+
+  /** Gives up its oldest value, or itself. */
+  makeRoom(): Telling {
+    const { host, next, policy } = this;
+    if (policy.slow === 'evict') return this.evict(`it was more than ${policy.maxLag} values behind (\`maxLag\`)`);
+    const telling = this.telling(next + 1, 'evicted');
+    this.next++;
+    host.ring.touch();
+    this.count(1, 'evicted');
+    return telling;
+  }
+
+  /** Passes the end on, once it has taken all there is. */
+  finish(failure: { readonly error: unknown } | undefined): void {
+    guarded(() => {
+      if (failure === undefined) this.subscriber.complete();
+      else this.subscriber.error(failure.error);
+    });
+  }
+
+  /** It takes nothing any more. Called once, by the stage, before it forgets it. */
+  leave(reason: DropReason): Telling {
+    if (this.leftAt !== undefined) return NOTHING;
+    const { end } = this.host.ring;
+    const telling = this.telling(end, reason, guarded); // its stream has ended: what `onDrop` throws has nowhere to go
+    this.count(end - this.next, reason);
+    this.leftAt = this.next = end;
+    return telling;
+  }
+
+  private evict(why: string): Telling {
+    const lag = this.held;
+    const telling = this.leave('evicted');
+    this.host.removeCursor(this);
+    return () => {
+      telling();
+      guarded(() => this.subscriber.error(new SlowSubscriberError(this.name, lag, why)));
+    };
+  }
+
+  private count(values: number, reason: DropReason): void {
+    if (values === 0) return;
+    this.dropped += values;
+    this.reasons[reason] = (this.reasons[reason] ?? 0) + values;
+  }
+
+  /** Tells of the values from its place to number `until`, which may be gone from the ring by then. */
+  private telling(until: number, reason: DropReason, call = called): Telling {
+    const { report, ring } = this.host;
+    if (report === undefined || until <= this.next) return NOTHING;
+    const now = this.host.now();
+    const drops: Drop[] = [];
+    for (let n = this.next; n < until; n++) {
+      drops.push({ value: ring.at(n), reason, stage: this.name, age: now - ring.timeOf(n) });
+    }
+    return () => drops.forEach((drop) => call(() => report(drop)));
+  }
+}
+
+const NOTHING: Telling = () => undefined;
+const called = (report: () => void): void => report();

@@ -57,6 +57,7 @@ export { retryBudget, type RetryBudgetOptions } from './flow/control/retryBudget
 export { throttleCalls, type ThrottleCallsOptions } from './flow/control/throttleCalls.js';
 export { workers, type CreateContext, type WorkerLife } from './flow/workers/workers.js';
 export { boundedQueue, type BoundedQueueOptions, type Offer } from './flow/sources/boundedQueue.js';
+export { mergePriority, type MergePriorityOptions, type PriorityInput } from './flow/sources/mergePriority.js';
 export { pull, type PullInput, type PullOptions } from './flow/sources/pull.js';
 export { Sink, type SinkObserver } from './flow/sinks/sink.js';
 export { toAsyncIterable, type ToAsyncIterableOptions } from './flow/sinks/toAsyncIterable.js';

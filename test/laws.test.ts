@@ -1,13 +1,16 @@
 import { concat, map, NEVER, of, timer } from 'rxjs';
+import { EMPTY, map } from 'rxjs';
 import { afterAll, beforeAll, describe, test, vi } from 'vitest';
 import {
   batch,
   boundedBuffer,
   type BatchOptions,
   broadcast,
+  mergePriority,
   pool,
   type BoundedBufferOptions,
   type BroadcastOptions,
+  type MergePriorityOptions,
   type MonitoredStage,
   type PoolOptions,
   rateLimit,
@@ -121,6 +124,21 @@ const shared = (
   ...facts,
 });
 
+/** The other source is the first to be subscribed, and is over then. */
+const prioritised = (
+  name: string,
+  options: MergePriorityOptions<number>,
+  facts: Partial<LawSubject> = {},
+): LawSubject => ({
+  name: `mergePriority, ${name}`,
+  create: ({ scheduler, monitor, onDrop }) => {
+    const most = { source: EMPTY, priority: 1 };
+    return (source) => mergePriority([{ source }, most], { ...options, scheduler, monitor, onDrop });
+  },
+  bound: options.prefetch ?? 1,
+  ...facts,
+});
+
 /** A broadcast and its only subscriber, seen as one stage: one counts what was refused, the other what was given up. */
 const inOne = (ring: MonitoredStage, subscriber: MonitoredStage): MonitoredStage => ({
   name: ring.name,
@@ -179,6 +197,9 @@ const subjects: LawSubject[] = [
   lanes('capacity 1', { capacity: 1 }),
   lanes('maxAge', { maxAge: 25 }, { drops: ['overflow', 'evicted', 'expired'] }),
   lanes('deadline', { deadline: (value) => 20 + (value % 4) * 20 }, { drops: ['overflow', 'evicted', 'expired'] }),
+  prioritised('prefetch 1', {}),
+  prioritised('prefetch 3', { prefetch: 3 }),
+  prioritised('drop-oldest', { prefetch: 3, overflow: 'drop-oldest' }, { drops: ['evicted'] }),
   shared('blocking', {}, {}),
   shared('blocking, with replay', { replay: 2 }, {}),
   shared('blocking, capacity 1', { capacity: 1 }, {}),

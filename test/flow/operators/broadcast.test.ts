@@ -301,7 +301,7 @@ describe('broadcast', () => {
     let seen: unknown;
     const throwing = new Throwing({
       next: () => undefined,
-      error: (error) => (seen = error),
+      error: (error) => void (seen = error),
       complete: () => undefined,
     });
     throwing.request(9);

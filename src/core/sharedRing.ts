@@ -86,6 +86,13 @@ export class SharedRing<T> {
     this.moved = true;
   }
 
+  /** All readers are at number `n` now: there is no need to look where each is. */
+  meet(n: number, someBlock: boolean): void {
+    this.moved = false;
+    this.lowest = n;
+    this.lowestBlocking = someBlock ? n : Infinity;
+  }
+
   /** Lets go what nobody is to come to. */
   trim(): void {
     const keep = Math.min(this.oldest, this.end - this.replay);

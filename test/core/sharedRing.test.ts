@@ -9,6 +9,7 @@ describe('SharedRing', () => {
       fc.record({ join: fc.boolean() }),
       fc.record({ read: fc.nat(20), values: fc.nat(5) }),
       fc.record({ leave: fc.nat(20) }),
+      fc.record({ meet: fc.constant(true) }),
     );
     const property = fc.property(fc.array(step, { maxLength: 60 }), fc.nat(4), (script, replay) => {
       const readers: Reader[] = [];
@@ -20,6 +21,13 @@ describe('SharedRing', () => {
         const reader = 'read' in act ? readers[act.read] : undefined;
         if (reader && 'values' in act) reader.next = Math.min(ring.end, reader.next + act.values);
         ring.touch();
+        if ('meet' in act && readers.length > 0) {
+          for (const one of readers) one.next = ring.end;
+          ring.meet(
+            ring.end,
+            readers.some(({ blocks }) => blocks),
+          );
+        }
         ring.trim();
 
         const lowest = (some: Reader[]): number => Math.min(ring.end, ...some.map(({ next }) => next));

@@ -2,7 +2,7 @@
 import type { Subscriber, Unsubscribable } from 'rxjs';
 import type { Reader, SharedRing } from '../../core/sharedRing.js';
 import { SlowSubscriberError } from '../../errors.js';
-import { demandOf, type Demand } from '../demand.js';
+import { demandOf, UNBOUNDED, type Demand } from '../demand.js';
 import type { Drop, DropReason, Ledger, MonitoredStage } from '../stageOptions.js';
 import { guarded } from '../unhandled.js';
 
@@ -41,6 +41,9 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
   /** True while it is in line to be looked at. */
   queued = false;
   private readonly demand: Demand;
+  /** It takes whatever comes, at once. */
+  private readonly free: boolean;
+  private readonly ring: SharedRing<T>;
   private readonly start: number;
   private readonly since: number;
   private dropped = 0;
@@ -57,20 +60,22 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
   ) {
     this.name = policy.name;
     this.blocks = policy.slow === 'block';
+    this.ring = host.ring;
     this.start = next;
     this.since = host.now();
     this.demand = demandOf(subscriber);
+    this.free = this.demand === UNBOUNDED && policy.maxAge === undefined;
   }
 
   /** Values that wait for it. */
   get held(): number {
-    return this.leftAt === undefined ? this.host.ring.end - this.next : 0;
+    return this.leftAt === undefined ? this.ring.end - this.next : 0;
   }
 
   /** Nothing is counted for each value: what came and what left are differences of numbers. */
   get ledger(): Ledger {
     const { name: stage, dropped, held } = this;
-    const arrived = (this.leftAt ?? this.host.ring.end) - this.start;
+    const arrived = (this.leftAt ?? this.ring.end) - this.start;
     return { stage, in: arrived, out: arrived - dropped - held, dropped, reasons: { ...this.reasons }, held };
   }
 
@@ -91,35 +96,38 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
   get expires(): number {
     const { maxAge } = this.policy;
     if (maxAge === undefined || this.held === 0) return Infinity;
-    return Math.max(this.host.ring.timeOf(this.next), this.since) + maxAge; // a value that is replayed may be older than the subscriber
+    return Math.max(this.ring.timeOf(this.next), this.since) + maxAge; // a value that is replayed may be older than the subscriber
+  }
+
+  /** Takes `value`, number `n`, of the round that is under way, after what it can take of older ones. */
+  offer(value: T, n: number): void {
+    if (!this.free || this.next !== n) return this.take(n + 1);
+    this.next++;
+    this.ring.touch();
+    this.give(value);
   }
 
   /** Takes what it can of the values before number `until`, and gives up what may not wait for it. */
   take(until: number): void {
-    const { subscriber, demand, host } = this;
-    const { ring } = host;
+    const { demand, host, ring } = this;
     if (this.policy.maxAge !== undefined && this.expires <= host.now()) {
       return this.evict(`a value waited for it for more than ${this.policy.maxAge} ms (\`maxAge\`)`)();
     }
-    try {
-      while (this.next < until && demand.requested > 0 && this.leftAt === undefined) {
-        const value = ring.at(this.next++);
-        ring.touch();
-        subscriber.next(value);
-      }
-    } catch (error) {
-      guarded(() => subscriber.error(error)); // a subscriber of the user's own: RxJS's do not throw
+    while (this.next < until && demand.requested > 0 && this.leftAt === undefined) {
+      const value = ring.at(this.next++);
+      ring.touch();
+      this.give(value);
     }
     while (!this.blocks && until - this.next > this.policy.maxLag && this.leftAt === undefined) this.makeRoom()();
   }
 
   /** Gives up its oldest value, or itself. */
   makeRoom(): Telling {
-    const { host, next, policy } = this;
+    const { next, policy, ring } = this;
     if (policy.slow === 'evict') return this.evict(`it was more than ${policy.maxLag} values behind (\`maxLag\`)`);
     const telling = this.telling(next + 1, 'evicted');
     this.next++;
-    host.ring.touch();
+    ring.touch();
     this.count(1, 'evicted');
     return telling;
   }
@@ -135,11 +143,19 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
   /** It takes nothing any more. Called once, by the stage, before it forgets it. */
   leave(reason: DropReason): Telling {
     if (this.leftAt !== undefined) return NOTHING;
-    const { end } = this.host.ring;
+    const { end } = this.ring;
     const telling = this.telling(end, reason, guarded); // its stream has ended: what `onDrop` throws has nowhere to go
     this.count(end - this.next, reason);
     this.leftAt = this.next = end;
     return telling;
+  }
+
+  private give(value: T): void {
+    try {
+      this.subscriber.next(value);
+    } catch (error) {
+      guarded(() => this.subscriber.error(error)); // a subscriber of the user's own: RxJS's do not throw
+    }
   }
 
   private evict(why: string): Telling {
@@ -160,7 +176,8 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
 
   /** Tells of the values from its place to number `until`, which may be gone from the ring by then. */
   private telling(until: number, reason: DropReason, call = called): Telling {
-    const { report, ring } = this.host;
+    const { ring } = this;
+    const { report } = this.host;
     if (report === undefined || until <= this.next) return NOTHING;
     const now = this.host.now();
     const drops: Drop[] = [];

@@ -34,6 +34,8 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
   private passed = 0;
   /** Whose turn it is in that round. */
   private turn = 0;
+  /** Nobody has come or gone in that round. */
+  private steady = false;
   /** Values before this number are out. */
   private settled = 0;
   private failure: { readonly error: unknown } | undefined;
@@ -102,8 +104,7 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
     const start = Math.max(this.ring.start, this.ring.end - policy.maxLag);
     const cursor = new BroadcastCursor<T>(this, subscriber, policy, start);
     this.cursors.push(cursor);
-    this.ring.touch();
-    this.noteRoom();
+    this.changed();
     subscriber.add(() => this.depart(cursor));
     subscriber.add(cursor.onDemand(() => this.wake(cursor)));
     this.settings.monitor?.add(cursor);
@@ -121,8 +122,7 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
     if (index < 0) return;
     this.cursors.splice(index, 1);
     if (index < this.turn) this.turn--;
-    this.ring.touch();
-    this.noteRoom();
+    this.changed();
     if (this.cursors.length === 0) this.onDeserted();
   }
 
@@ -148,14 +148,29 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
       }
       this.settle();
       if (this.passed === ring.end) break;
-      this.passed++;
-      for (this.turn = 0; this.turn < cursors.length;) cursors[this.turn++]!.take(this.passed);
+      this.round(this.passed++);
     }
     for (this.turn = 0; this.ended !== undefined && this.turn < cursors.length;) {
       const cursor = cursors[this.turn++]!;
       if (cursor.held === 0) cursor.finish(this.failure);
     }
     if (this.evictsByAge) this.timer.set(Math.min(...cursors.map(({ expires }) => expires)));
+  }
+
+  /** Value number `n` to each in turn; subscribers come and go meanwhile. */
+  private round(n: number): void {
+    const { ring, cursors } = this;
+    const value = ring.at(n);
+    let took = 0;
+    let someBlock = false;
+    this.steady = true;
+    for (this.turn = 0; this.turn < cursors.length;) {
+      const cursor = cursors[this.turn++]!;
+      cursor.offer(value, n);
+      if (cursor.next === n + 1) took++;
+      if (cursor.blocks) someBlock = true;
+    }
+    if (this.steady && took === cursors.length) ring.meet(n + 1, someBlock);
   }
 
   /** What waits for a subscriber is dropped as that one leaves. */
@@ -196,6 +211,13 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
     this.removeCursor(cursor);
     this.moveOn();
     tell();
+  }
+
+  /** Subscribers have come or gone. */
+  private changed(): void {
+    this.steady = false;
+    this.ring.touch();
+    this.noteRoom();
   }
 
   private wake(cursor: BroadcastCursor<T>): void {

@@ -189,7 +189,7 @@ describe('broadcast', () => {
       }
     });
     fc.assert(property, { numRuns: runs });
-  });
+  }, 60_000);
 
   test('callbacks that ask, send, leave, throw others out and bring others in break no promise', () => {
     const reaction = fc.constantFrom('ask', 'ask', 'ask', 'send', 'sendMany', 'leave', 'oust', 'join', 'nothing');
@@ -268,5 +268,5 @@ describe('broadcast', () => {
       }
     });
     fc.assert(property, { numRuns: runs });
-  });
+  }, 60_000);
 });

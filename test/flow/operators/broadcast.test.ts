@@ -370,6 +370,18 @@ describe('broadcast', () => {
     expect(late).toEqual(['d2', 'd3', 'd4']);
   });
 
+  test('one that has taken a value is thrown out by another, while a third is behind: the third is still waited for', () => {
+    const source = new ManualSource<number>();
+    const shared = broadcast(source, { capacity: 1 });
+    const first = shared.subscribe();
+    shared.subscribe(() => first.unsubscribe());
+    const behind = new ManualConsumer(shared);
+    source.send(1);
+    expect(source.requested).toBe(0);
+    behind.request(1);
+    expect(behind.values).toEqual([1]);
+  });
+
   test('one that completes inside next, or is evicted, lets the source go when it was the last', () => {
     const source = new Subject<number>();
     const shared = broadcast(source, { capacity: 8 });

@@ -224,7 +224,7 @@ describe('mergePriority', () => {
       },
     );
     fc.assert(property, { numRuns: runs });
-  });
+  }, 60_000);
 
   test('demand goes past operators to each source', () => {
     let read = 0;

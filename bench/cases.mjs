@@ -3,6 +3,8 @@ import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { bufferTime, concatMap, filter, from, map, mergeMap, of, tap } from 'rxjs';
 import { batch, boundedBuffer, boundedQueue, pool, pull, toAsyncIterable } from '../dist/index.js';
+import { concatMap, filter, from, map, mergeMap, of, Subject, tap } from 'rxjs';
+import { boundedBuffer, boundedQueue, broadcast, pool, pull, toAsyncIterable } from '../dist/index.js';
 import { fromReadable } from '../dist/node.js';
 
 function* numbers(/** @type {number} */ n) {
@@ -140,6 +142,24 @@ export const bridges = {
   'fromReadable, Readable of objects': (n) => run(fromReadable(Readable.from(numbers(n)))),
   'for await, file': () => drain(createReadStream(process.execPath)),
   'fromReadable, file': () => run(fromReadable(createReadStream(process.execPath))),
+};
+
+const SUBSCRIBERS = 100;
+/** Each value to 100 subscribers that take it at once. @param {(source: Subject<number>) => import('rxjs').Observable<number>} share @returns {Case} */
+const toMany = (share) => async (n) => {
+  const source = /** @type {Subject<number>} */ (new Subject());
+  const shared = share(source);
+  let sum = 0;
+  for (let i = 0; i < SUBSCRIBERS; i++) shared.subscribe((value) => void (sum += value));
+  for (let i = 0; i < n; i++) source.next(i);
+  source.complete();
+  return sum;
+};
+
+/** One source for many. @type {Record<string, Case>} */
+export const fanOut = {
+  broadcast: toMany((source) => broadcast(source, { capacity: 256 })),
+  'RxJS Subject': toMany((source) => source),
 };
 
 /** Many values through the whole of it. @type {Record<string, Case>} */

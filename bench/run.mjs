@@ -38,6 +38,7 @@ function measureHeap(name, values, samples) {
 /** Each case of a group in turn, several rounds of it: what the machine does meanwhile hits all alike. */
 function compare(
   /** @type {keyof typeof groups & ('concurrent' | 'synchronous' | 'batches' | 'bridges')} */ group,
+  /** @type {keyof typeof groups & ('concurrent' | 'synchronous' | 'bridges' | 'fanOut')} */ group,
   /** @type {number} */ values,
 ) {
   /** @type {Record<string, number[]>} */
@@ -65,6 +66,7 @@ const parts = {
   synchronous: () => compare('synchronous', 1_000_000 * scale),
   batches: () => compare('batches', 1_000_000 * scale),
   bridges: () => compare('bridges', 200_000 * scale),
+  fanOut: () => compare('fanOut', 30_000 * scale),
   scaling: () =>
     [1e4, 1e5, 1e6, 1e7].map((n) => {
       const count = n * scale;

@@ -8,6 +8,8 @@ import { read, root } from './project.js';
 const CEILINGS: Record<string, number> = {
   batch: 3_680,
   boundedBuffer: 3_660,
+  broadcast: 9_999,
+  mergePriority: 9_999,
   pool: 8_890,
   rateLimit: 6_450,
   shed: 3_600,
@@ -28,6 +30,7 @@ const CEILINGS: Record<string, number> = {
   QueueClosedError: 360,
   WorkerTimeoutError: 380,
   ReturnError: 340,
+  SlowSubscriberError: 999,
   SourceError: 310,
   RateLimitError: 370,
   WorkerCreateError: 430,
@@ -71,6 +74,9 @@ const CONTROL = [
   'scaleSignal',
   'MissingPackageError',
   'ThreadError',
+  'broadcast',
+  'mergePriority',
+  'SlowSubscriberError',
 ];
 
 /** Strings that the minifier keeps, and that only the pool has. */

@@ -3,6 +3,7 @@ import { EMPTY, map, of, type MonoTypeOperatorFunction, type Observable } from '
 import {
   batch,
   boundedBuffer,
+  broadcast,
   demandOf,
   pool,
   pull,
@@ -14,6 +15,7 @@ import {
   tokenBucket,
   valve,
   workers,
+  type Broadcast,
   type Demand,
   type Drop,
   type Ledger,
@@ -194,3 +196,16 @@ shed({ capacity: 1, priority: () => 'high' });
 shed({ capacity: 1, priority: () => 1, deadline: () => new Date() });
 // @ts-expect-error `capacity` is required
 shedByDelay({ target: 5 });
+
+// broadcast keeps the type, and its method `with`; policies are checked.
+const shared = broadcast(numbers, { capacity: 1, onDrop: (drop) => expectTypeOf(drop).toEqualTypeOf<Drop<number>>() });
+expectTypeOf(shared).toEqualTypeOf<Broadcast<number>>();
+expectTypeOf(shared).toExtend<Observable<number>>();
+expectTypeOf(shared.pipe(map((value) => value.toFixed()))).toEqualTypeOf<Observable<string>>();
+expectTypeOf(shared.with({ slow: 'evict', maxLag: 1, maxAge: 5 })).toEqualTypeOf<Observable<number>>();
+// @ts-expect-error `capacity` is required
+broadcast(numbers, {});
+// @ts-expect-error it takes the source: `pipe` would forget its method
+numbers.pipe(broadcast({ capacity: 1 }));
+// @ts-expect-error a policy that does not exist
+shared.with({ slow: 'drop' });

@@ -1,7 +1,7 @@
 /** What the compiler infers for sources. Checked by `npm run typecheck`; nothing here runs. */
 import type { Readable } from 'node:stream';
 import type { Observable } from 'rxjs';
-import { boundedQueue, pull, type BoundedQueue, type Offer } from 'sluice';
+import { boundedQueue, mergePriority, pull, type BoundedQueue, type Offer } from 'sluice';
 import { fromReadable } from 'sluice/node';
 import { expectTypeOf } from 'vitest';
 
@@ -37,3 +37,15 @@ orders.offer({ id: 1 });
 boundedQueue<Order>({});
 
 expectTypeOf(fromReadable<Order>(readable)).toEqualTypeOf<Observable<Order>>();
+
+// mergePriority unites the types of its sources.
+const urgent = { source: pull(['now']), priority: 1 };
+expectTypeOf(mergePriority([{ source: orders }, urgent])).toEqualTypeOf<Observable<Order | string>>();
+expectTypeOf(mergePriority([urgent, urgent], { prefetch: 2, maxBypass: Infinity })).toEqualTypeOf<Observable<string>>();
+mergePriority([urgent], { onDrop: ({ value }) => expectTypeOf(value).toEqualTypeOf<string>() });
+// @ts-expect-error a source is an Observable
+mergePriority([{ source: [1] }]);
+// @ts-expect-error a priority is a number
+mergePriority([{ source: orders, priority: 'high' }]);
+// @ts-expect-error the option is `prefetch`
+mergePriority([urgent], { capacity: 1 });

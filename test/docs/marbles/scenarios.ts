@@ -5,7 +5,9 @@ import {
   batch,
   boundedBuffer,
   boundedQueue,
+  broadcast,
   fixed,
+  mergePriority,
   pool,
   pull,
   rateLimit,
@@ -280,6 +282,49 @@ export const scenarios: readonly Scenario[] = [
       set(1);
       recording.after(60, () => set(3));
       recording.after(100, () => set(1));
+    },
+  },
+  {
+    name: 'broadcast',
+    page: 'docs/operators/broadcast.md',
+    title: 'broadcast(source, { capacity: 2 }), with one that blocks and one that wants the latest',
+    description:
+      'The source is read by the archive, which blocks and takes 20 ms for a value, and by the screen, which takes 50 ms and wants the latest only. The archive gets all six values; the screen gets 1, 4 and 6, and delays nobody.',
+    run(recording) {
+      const input = recording.row('source', 'pull(…)');
+      const archive = recording.row('archive', 'blocks, 20 ms each');
+      const screen = recording.row('screen', 'latest, 50 ms each');
+      const shared = broadcast(pull(values(recording, input, 6)), { capacity: 2 });
+      consume(recording, archive, shared, () => 20);
+      consume(recording, screen, shared.with({ slow: 'latest' }), () => 50);
+    },
+  },
+  {
+    name: 'merge-priority',
+    page: 'docs/sources/merge-priority.md',
+    title: 'mergePriority([{ source: bulk }, { source: urgent, priority: 1 }], { prefetch: 2 })',
+    description:
+      'The bulk source is read two values ahead. Urgent values 7 and 8 come while the consumer works on 2: they go before 3 and 4, which wait.',
+    run(recording) {
+      const bulk = recording.row('bulk', 'pull(…)');
+      const urgent = recording.row('urgent', 'a Subject');
+      const consumer = recording.row('consumer', '30 ms each');
+      const events = new Subject<number>();
+      const sources = [{ source: pull(values(recording, bulk, 5)) }, { source: events, priority: 1 }];
+      consume(recording, consumer, mergePriority(sources, { prefetch: 2 }), () => 30);
+      for (const [at, value] of [
+        [50, 7],
+        [60, 8],
+      ] as const) {
+        recording.after(at, () => {
+          urgent.value(value);
+          events.next(value);
+        });
+      }
+      recording.after(70, () => {
+        urgent.complete();
+        events.complete();
+      });
     },
   },
   {

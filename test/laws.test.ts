@@ -145,7 +145,6 @@ const inOne = (ring: MonitoredStage, subscriber: MonitoredStage): MonitoredStage
   get requested() {
     return ring.requested;
   },
-  onRequest: (listener) => ring.onRequest(listener),
   get held() {
     return ring.held;
   },

@@ -1,9 +1,9 @@
 /** One subscriber of a `broadcast`: its place in the ring, and what happens when it is too slow. */
-import type { Subscriber, Unsubscribable } from 'rxjs';
+import type { Subscriber } from 'rxjs';
 import type { Reader, SharedRing } from '../../core/sharedRing.js';
 import { SlowSubscriberError } from '../../errors.js';
 import { demandOf, UNBOUNDED, type Demand } from '../demand.js';
-import type { Drop, DropReason, Ledger, MonitoredStage } from '../stageOptions.js';
+import type { Activity, Drop, DropReason, Ledger, MonitoredStage, StageProbe } from '../stageOptions.js';
 import { guarded } from '../unhandled.js';
 
 /**
@@ -21,8 +21,7 @@ export interface CursorPolicy {
 }
 
 /** What a cursor needs of the stage that it is in. */
-export interface CursorHost<T> extends Demand {
-  readonly capacity: number;
+export interface CursorHost<T> {
   readonly ring: SharedRing<T>;
   /** The user's `onDrop`. */
   readonly report: ((drop: Drop) => void) | undefined;
@@ -40,7 +39,10 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
   readonly blocks: boolean;
   /** True while it is in line to be looked at. */
   queued = false;
-  private readonly demand: Demand;
+  /** What its subscriber can take. */
+  readonly downstream: Demand;
+  /** Whom it tells that it has left. */
+  probe: StageProbe | undefined;
   /** It takes whatever comes, at once. */
   private readonly free: boolean;
   private readonly ring: SharedRing<T>;
@@ -63,8 +65,8 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
     this.ring = host.ring;
     this.start = next;
     this.since = host.now();
-    this.demand = demandOf(subscriber);
-    this.free = this.demand === UNBOUNDED && policy.maxAge === undefined;
+    this.downstream = demandOf(subscriber);
+    this.free = this.downstream === UNBOUNDED && policy.maxAge === undefined;
   }
 
   /** Values that wait for it. */
@@ -80,16 +82,15 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
   }
 
   get requested(): number {
-    return this.leftAt === undefined ? Math.max(0, this.host.capacity - this.held) : 0;
+    return this.leftAt === undefined ? Math.max(0, this.capacity - this.held) : 0;
   }
 
-  onRequest(listener: () => void): Unsubscribable {
-    return this.host.onRequest(listener);
+  get capacity(): number {
+    return this.policy.maxLag;
   }
 
-  /** Calls `listener` when its subscriber may take more. */
-  onDemand(listener: () => void): Unsubscribable {
-    return this.demand.onRequest(listener);
+  get activity(): Activity {
+    return this.held > 0 && this.downstream.requested <= 0 ? 'blocked' : 'starved';
   }
 
   /** When it is evicted, if it takes nothing until then. */
@@ -109,11 +110,11 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
 
   /** Takes what it can of the values before number `until`, and gives up what may not wait for it. */
   take(until: number): void {
-    const { demand, host, ring } = this;
+    const { downstream, host, ring } = this;
     if (this.policy.maxAge !== undefined && this.expires <= host.now()) {
       return this.evict(`a value waited for it for more than ${this.policy.maxAge} ms (\`maxAge\`)`)();
     }
-    while (this.next < until && demand.requested > 0 && this.leftAt === undefined) {
+    while (this.next < until && downstream.requested > 0 && this.leftAt === undefined) {
       const value = ring.at(this.next++);
       ring.touch();
       this.give(value);
@@ -147,7 +148,10 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
     const telling = this.telling(end, reason, guarded); // its stream has ended: what `onDrop` throws has nowhere to go
     this.count(end - this.next, reason);
     this.leftAt = this.next = end;
-    return telling;
+    return () => {
+      telling();
+      guarded(() => this.probe?.released());
+    };
   }
 
   private give(value: T): void {

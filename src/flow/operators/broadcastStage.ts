@@ -106,8 +106,9 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
     this.cursors.push(cursor);
     this.changed();
     subscriber.add(() => this.depart(cursor));
-    subscriber.add(cursor.onDemand(() => this.wake(cursor)));
-    this.settings.monitor?.add(cursor);
+    subscriber.add(cursor.downstream.onRequest(() => this.wake(cursor)));
+    const probe = this.settings.monitor?.add(cursor);
+    if (typeof probe?.released === 'function') cursor.probe = probe; // what an arrow function happens to return is none
     this.wake(cursor);
     this.moveOn(); // the source may be waiting for a first subscriber
   }

@@ -3,7 +3,7 @@ import { Observable, Subscriber, type ObservedValueOf, type Unsubscribable } fro
 import { check, checkOptions, OBSERVABLE, POSITIVE, required, type Rule } from '../../options.js';
 import { carryDemand, demandOf, type Demand } from '../demand.js';
 import { boundedBuffer, OVERFLOW, type Overflow } from '../operators/boundedBuffer.js';
-import { STAGE_RULES, type MonitoredStage, type StageOptions } from '../stageOptions.js';
+import { STAGE_RULES, type MonitoredStage, type StageOptions, type StageProbe } from '../stageOptions.js';
 
 /** A source, and how important it is. */
 export interface PriorityInput<T> {
@@ -116,9 +116,9 @@ class Merging<T> {
     for (const { gate } of entries) out.add(gate);
     for (const { source, i, gate } of entries) {
       if (out.closed) return;
-      const add = (stage: MonitoredStage): void => {
+      const add = (stage: MonitoredStage): StageProbe | void => {
         gate.stage = stage;
-        monitor?.add(stage);
+        return monitor?.add(stage);
       };
       const buffer = { name: `${name}[${i}]`, capacity: prefetch, overflow, onDrop, scheduler, monitor: { add } };
       source.pipe(boundedBuffer<T>(buffer)).subscribe(gate);

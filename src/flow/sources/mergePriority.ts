@@ -3,7 +3,7 @@ import { Observable, Subscriber, type ObservedValueOf, type Unsubscribable } fro
 import { check, checkOptions, OBSERVABLE, POSITIVE, required, type Rule } from '../../options.js';
 import { carryDemand, demandOf, type Demand } from '../demand.js';
 import { boundedBuffer, OVERFLOW, type Overflow } from '../operators/boundedBuffer.js';
-import { STAGE_RULES, type MonitoredStage, type StageOptions, type StageProbe } from '../stageOptions.js';
+import { STAGE_RULES, type MonitoredStage, type StageMonitor, type StageOptions } from '../stageOptions.js';
 
 /** A source, and how important it is. */
 export interface PriorityInput<T> {
@@ -116,7 +116,7 @@ class Merging<T> {
     for (const { gate } of entries) out.add(gate);
     for (const { source, i, gate } of entries) {
       if (out.closed) return;
-      const add = (stage: MonitoredStage): StageProbe | void => {
+      const add = (stage: MonitoredStage): ReturnType<StageMonitor['add']> => {
         gate.stage = stage;
         return monitor?.add(stage);
       };

@@ -3,8 +3,7 @@ import { connect, connectable, defer, share, shareReplay, type Observable } from
 import type { Probe } from '../run.js';
 import { boundary, piped, type Row } from './row.js';
 
-export const perConsumer =
-  'a subscription of the source for each consumer, or the stage that limits before it, as in `pool(…), share()`';
+export const perConsumer = '`broadcast(source, …)`, or the stage that limits before it, as in `pool(…), share()`';
 export const cut = {
   note: 'Its Subject ends the chain along which demand is found: the source reads as if nobody limited.',
 };

@@ -1,10 +1,8 @@
 // What is measured: each case is a function from a number of values to a promise that ends with the work.
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
-import { bufferTime, concatMap, filter, from, map, mergeMap, of, tap } from 'rxjs';
-import { batch, boundedBuffer, boundedQueue, pool, pull, toAsyncIterable } from '../dist/index.js';
-import { concatMap, filter, from, map, mergeMap, of, Subject, tap } from 'rxjs';
-import { boundedBuffer, boundedQueue, broadcast, pool, pull, toAsyncIterable } from '../dist/index.js';
+import { bufferTime, concatMap, filter, from, map, mergeMap, of, Subject, tap } from 'rxjs';
+import { batch, boundedBuffer, boundedQueue, broadcast, pool, pull, toAsyncIterable } from '../dist/index.js';
 import { fromReadable } from '../dist/node.js';
 
 function* numbers(/** @type {number} */ n) {

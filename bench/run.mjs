@@ -37,8 +37,7 @@ function measureHeap(name, values, samples) {
 
 /** Each case of a group in turn, several rounds of it: what the machine does meanwhile hits all alike. */
 function compare(
-  /** @type {keyof typeof groups & ('concurrent' | 'synchronous' | 'batches' | 'bridges')} */ group,
-  /** @type {keyof typeof groups & ('concurrent' | 'synchronous' | 'bridges' | 'fanOut')} */ group,
+  /** @type {keyof typeof groups & ('concurrent' | 'synchronous' | 'batches' | 'bridges' | 'fanOut')} */ group,
   /** @type {number} */ values,
 ) {
   /** @type {Record<string, number[]>} */

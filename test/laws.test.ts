@@ -1,5 +1,4 @@
-import { concat, map, NEVER, of, timer } from 'rxjs';
-import { EMPTY, map } from 'rxjs';
+import { concat, EMPTY, map, NEVER, of, timer } from 'rxjs';
 import { afterAll, beforeAll, describe, test, vi } from 'vitest';
 import {
   batch,

@@ -1,20 +1,7 @@
 /** Watches stages at work: what goes through them, where their time goes, and what limits the pipeline. */
-import type { SchedulerLike } from 'rxjs';
 import { checkOptions, DURATION, type Rule } from '../options.js';
 import { SCHEDULER } from '../flow/stageOptions.js';
-import { Monitor } from './monitor.js';
-
-/** Options of `createMonitor`. */
-export interface MonitorOptions {
-  /** How many milliseconds rates, shares of time and percentiles are about: from half of it up to all. At least 100. Default: 10,000. */
-  window?: number | undefined;
-  /** Milliseconds between two snapshots of `changes$` at least. Above 0. Default: 1,000. */
-  every?: number | undefined;
-  /** Milliseconds after which a stage that has work and room, and does not move, is told to `stalls$`. Above 0, or `Infinity`. Default: 30,000. */
-  stallAfter?: number | undefined;
-  /** The clock and timer; that of the stages. Default: `asyncScheduler`. */
-  scheduler?: SchedulerLike | undefined;
-}
+import { Monitor, type MonitorOptions } from './monitor.js';
 
 /**
  * Watches every stage that has it as its `monitor`: counts, drops, waits, and where the time goes; and says which stage limits the pipeline.

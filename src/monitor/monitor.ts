@@ -1,10 +1,9 @@
-/** What `createMonitor` returns. */
+/** All stages of a monitor, and what it tells of them. */
 import { asyncScheduler, Observable, Subject, type SchedulerLike } from 'rxjs';
 import { check, expected, STRING } from '../options.js';
 import type { Drop, MonitoredStage, StageMonitor, StageProbe } from '../flow/stageOptions.js';
 import { SteadyTime } from '../flow/steadyTime.js';
 import { bottleneckOf, type Bottleneck } from './bottleneck.js';
-import type { MonitorOptions } from './createMonitor.js';
 import type { Snapshot } from './snapshot.js';
 import { StageRecord, type RecordOwner } from './stageRecord.js';
 import { StageWindow, STARVED } from './stageWindow.js';
@@ -12,6 +11,19 @@ import { StallWatch, type Stall } from './stalls.js';
 import { Stopwatch } from './stopwatch.js';
 import { Ticker } from './ticker.js';
 
+/** Options of `createMonitor`. */
+export interface MonitorOptions {
+  /** How many milliseconds rates, shares of time and percentiles are about: from half of it up to all. At least 100. Default: 10,000. */
+  window?: number | undefined;
+  /** Milliseconds between two snapshots of `changes$` at least. Above 0. Default: 1,000. */
+  every?: number | undefined;
+  /** Milliseconds after which a stage that has work and room, and does not move, is told to `stalls$`. Above 0, or `Infinity`. Default: 30,000. */
+  stallAfter?: number | undefined;
+  /** The clock and timer; that of the stages. Default: `asyncScheduler`. */
+  scheduler?: SchedulerLike | undefined;
+}
+
+/** What `createMonitor` returns. */
 export class Monitor implements StageMonitor {
   /** A snapshot at once, and another whenever something has changed, `every` milliseconds after the last. */
   readonly changes$: Observable<Snapshot>;

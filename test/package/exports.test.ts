@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { root } from './project.js';
 
 const require = createRequire(import.meta.url);
-const formats = ['index', 'node', 'testing', 'threads'].flatMap((entry): [code: string, types: string][] => [
+const formats = ['index', 'monitor', 'node', 'testing', 'threads'].flatMap((entry): [code: string, types: string][] => [
   [`${entry}.js`, `${entry}.d.ts`],
   [`${entry}.cjs`, `${entry}.d.cts`],
 ]);

@@ -15,6 +15,7 @@ const LAYERS: [layer: RegExp, allowed: RegExp][] = [
   [/^src\/options\.ts$/, /^src\/errors\.ts$/],
   [/^src\/flow\//, /^(src\/(core\/.*|errors\.ts|options\.ts)|rxjs)$/],
   [/^src\/index\.ts$/, /^src\/(flow\/.*|errors\.ts)$/],
+  [/^src\/monitor\//, /^(src\/(core\/.*|flow\/.*|(errors|options)\.ts)|rxjs|hdr-histogram-js\/.*)$/],
   [/^src\/node\//, /^(src\/(core\/.*|flow\/.*|(index|errors|options)\.ts)|rxjs|node:\w+)$/],
   [/^src\/threads\//, /^(src\/(flow\/.*|(index|errors|options)\.ts)|node:\w+)$/],
   [/^src\/testing\//, /^(src\/(flow\/.*|(index|errors|options)\.ts)|rxjs|rxjs\/testing|fast-check)$/],
@@ -77,7 +78,7 @@ describe('layers', () => {
   });
 });
 
-describe.each(['src/index.ts', 'src/node/index.ts', 'src/threads/index.ts'])('%s', (entry) => {
+describe.each(['src/index.ts', 'src/monitor/index.ts', 'src/node/index.ts', 'src/threads/index.ts'])('%s', (entry) => {
   test.each(exportsOf(entry))('$name has a file, a test and a page', ({ name, file }) => {
     const expected = ELSEWHERE[name] ?? placesOf(name, file);
     expect(file).toBe(expected.file);
@@ -92,7 +93,7 @@ describe('files', () => {
 
   test('each test is where the file is that it tests: rateLimit.test.ts, or rateLimit.rates.test.ts', () => {
     const tests = filesBelow('test', '.test.ts').filter((file) =>
-      /^test\/(core|flow|node|testing|threads)\//.test(file),
+      /^test\/(core|flow|monitor|node|testing|threads)\//.test(file),
     );
     const source = (file: string): string => file.replace(/^test/, 'src').replace(/(\.\w+)?\.test\.ts$/, '.ts');
     expect(tests.filter((file) => !files.includes(source(file)))).toEqual([]);

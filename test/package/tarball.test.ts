@@ -38,7 +38,14 @@ test('publint finds nothing', async () => {
 test('the types are right for each kind of resolution', async () => {
   const result = await checkPackage(createPackageFromTarballData(tarball));
   if (!result.types) throw new Error('the package has no types');
-  expect(Object.keys(result.entrypoints).sort()).toEqual(['.', './node', './package.json', './testing', './threads']);
+  expect(Object.keys(result.entrypoints).sort()).toEqual([
+    '.',
+    './monitor',
+    './node',
+    './package.json',
+    './testing',
+    './threads',
+  ]);
   // TypeScript's oldest resolution, `node10`, knows no `exports`: only the main entry can be found by it.
   const problems = result.problems.filter(
     (problem) =>

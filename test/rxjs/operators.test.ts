@@ -16,7 +16,8 @@ beforeAll(async () => {
 
 test('every export of RxJS is in the table, once as one or the other', () => {
   const classified = [...new Set(rows.map(({ name }) => name)), ...Object.keys(others)];
-  expect(classified.sort()).toEqual(Object.keys(rxjs).sort());
+  const exported = Object.keys(rxjs).filter((name) => !/^__|^(default|module\.exports)$/.test(name)); // what CommonJS adds
+  expect(classified.sort()).toEqual(exported.sort());
 });
 
 test('no use is listed twice', () => {

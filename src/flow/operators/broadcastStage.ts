@@ -3,6 +3,7 @@ import { Observable, type Subscriber } from 'rxjs';
 import { RingBuffer } from '../../core/ringBuffer.js';
 import { SharedRing } from '../../core/sharedRing.js';
 import { OverflowError } from '../../errors.js';
+import { probeFrom } from '../counted.js';
 import { Stage } from '../stage.js';
 import type { Drop, Ledger, StageOptions } from '../stageOptions.js';
 import { Timer } from '../timer.js';
@@ -107,8 +108,7 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
     this.changed();
     subscriber.add(() => this.depart(cursor));
     subscriber.add(cursor.downstream.onRequest(() => this.wake(cursor)));
-    const probe = this.settings.monitor?.add(cursor);
-    if (typeof probe?.released === 'function') cursor.probe = probe; // what an arrow function happens to return is none
+    cursor.probe = probeFrom(this.settings.monitor?.add(cursor));
     this.wake(cursor);
     this.moveOn(); // the source may be waiting for a first subscriber
   }

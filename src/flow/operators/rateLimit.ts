@@ -6,6 +6,7 @@ import { Claim } from '../claim.js';
 import { follow } from '../follow.js';
 import { isLimiter, type Limiter } from '../limiter.js';
 import { BUCKET_RULES, rateFor, TokenBucket } from '../limiters/tokenBucket.js';
+import { warnOfLag } from '../limiters/warnOfLag.js';
 import { Stage } from '../stage.js';
 import { STAGE_RULES, type Activity, type StageOptions } from '../stageOptions.js';
 import { Timer } from '../timer.js';
@@ -298,14 +299,3 @@ class RateStage<T> extends Stage<T> {
 
 /** How much of what a late timer missed `paced` catches up with, in milliseconds: not with an hour of sleep. */
 const CAUGHT_UP = 250;
-const warned = new Set<string>();
-
-function warnOfLag({ burst, safeBurst = 0 }: Limiter & Partial<TokenBucket>): void {
-  if (burst >= safeBurst) return;
-  const message =
-    `sluice: a burst of ${burst} is less than the ${safeBurst} tokens that come in 50 ms: when the event loop is late ` +
-    "by more than the burst lasts, the rate will not be reached. Raise `burst`, or use mode: 'paced'.";
-  if (warned.has(message)) return;
-  warned.add(message);
-  console.warn(message);
-}

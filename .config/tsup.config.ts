@@ -5,6 +5,8 @@ export default defineConfig({
     index: 'src/index.ts',
     monitor: 'src/monitor/index.ts',
     node: 'src/node/index.ts',
+    opentelemetry: 'src/opentelemetry/index.ts',
+    prometheus: 'src/prometheus/index.ts',
     testing: 'src/testing/index.ts',
     threads: 'src/threads/index.ts',
   },

@@ -16,7 +16,10 @@ export default defineConfig(({ mode }) => ({
           alias: [
             { find: /^sluice$/, replacement: root('src/index.ts') },
             { find: /^(\.\.\/)+dist\/index\.js$/, replacement: root('src/index.ts') }, // the models of bench/control
-            { find: /^sluice\/(monitor|node|testing|threads)$/, replacement: root('src/$1/index.ts') },
+            {
+              find: /^sluice\/(monitor|node|opentelemetry|prometheus|testing|threads)$/,
+              replacement: root('src/$1/index.ts'),
+            },
           ],
         },
         test: {

@@ -13,7 +13,9 @@ afterAll(() => folder.remove());
 beforeAll(() => {
   cpSync(join(root, 'test/package/consumers'), folder.path, { recursive: true });
   const versions = (JSON.parse(read('package.json')) as { devDependencies: Record<string, string> }).devDependencies;
-  const packages = ['rxjs', 'fast-check', 'piscina', '@types/node'].map((name) => `${name}@${versions[name]!}`);
+  const packages = ['rxjs', 'fast-check', 'piscina', 'prom-client', '@opentelemetry/api', '@types/node'].map(
+    (name) => `${name}@${versions[name]!}`,
+  );
   npm(['install', '--prefer-offline', '--no-audit', '--no-fund', pack(folder.path), ...packages], folder.path);
 }, 120_000);
 
@@ -60,6 +62,16 @@ test.each(['esm/laws.js', 'cjs/laws.cjs'])('%s, with fast-check and without', (p
   ]);
 });
 
+test.each(['esm/metrics.js', 'cjs/metrics.cjs'])('%s, with prom-client and OpenTelemetry, and without', (program) => {
+  const series = 'sluice_stage_in_total{stage="inbox"} 3';
+  expect(lines(program)).toEqual([series, 'sluice.stage.in 3', 'process send']);
+  // These entries are of no use without: the import fails, as for any package that is not there, and names it.
+  expect(() => linesWithout('prom-client', program)).toThrow(/Cannot find (package|module) 'prom-client'/);
+  expect(() => linesWithout('@opentelemetry/api', program)).toThrow(
+    /Cannot find (package|module) '@opentelemetry\/api'/,
+  );
+});
+
 test('CommonJS, and both formats in one process', () => {
   expect(lines('cjs/main.cjs')).toEqual([
     ...doubled,
@@ -82,7 +94,13 @@ test.each(['node16', 'bundler'])(
       '--outDir',
       output,
     );
-    expect(lines(`${output}/main.js`)).toEqual([...doubled, 'squared 4', 'written a', 'capacity SLUICE_OPTION']);
+    expect(lines(`${output}/main.js`)).toEqual([
+      ...doubled,
+      'traced 1',
+      'squared 4',
+      'written a',
+      'capacity SLUICE_OPTION',
+    ]);
     if (resolution === 'node16') expect(lines(`${output}/required.cjs`)).toEqual(['1.0 function']);
   },
   30_000,

@@ -4,10 +4,10 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { expect, test } from 'vitest';
-import { root } from './project.js';
+import { entryNames, root } from './project.js';
 
 const require = createRequire(import.meta.url);
-const formats = ['index', 'monitor', 'node', 'testing', 'threads'].flatMap((entry): [code: string, types: string][] => [
+const formats = entryNames().flatMap((entry): [code: string, types: string][] => [
   [`${entry}.js`, `${entry}.d.ts`],
   [`${entry}.cjs`, `${entry}.d.cts`],
 ]);

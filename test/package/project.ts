@@ -40,3 +40,11 @@ export function filesBelow(folder: string, extension: string): string[] {
 export function read(path: string): string {
   return readFileSync(join(root, path), 'utf8');
 }
+
+/** What the package exports, by the names of the built files: `index`, `node` … */
+export function entryNames(): string[] {
+  const { exports } = JSON.parse(read('package.json')) as { exports: Record<string, unknown> };
+  return Object.keys(exports)
+    .filter((path) => path !== './package.json')
+    .map((path) => (path === '.' ? 'index' : path.slice('./'.length)));
+}

@@ -3,9 +3,13 @@ import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
-import { filesBelow, read, root } from './project.js';
+import { entryNames, filesBelow, read, root } from './project.js';
 
 const files = filesBelow('src', '.ts');
+/** What is exported to users; what is there for tests has its page elsewhere. */
+const entries = entryNames()
+  .filter((name) => name !== 'testing')
+  .map((name) => (name === 'index' ? 'src/index.ts' : `src/${name}/index.ts`));
 const imports = new Map(files.map((file) => [file, importsOf(file)]));
 
 /** What the files of each layer may import, besides the layer itself. The first pattern that fits names the layer. */
@@ -18,6 +22,11 @@ const LAYERS: [layer: RegExp, allowed: RegExp][] = [
   [/^src\/monitor\//, /^(src\/(core\/.*|flow\/.*|(errors|options)\.ts)|rxjs|hdr-histogram-js\/.*)$/],
   [/^src\/node\//, /^(src\/(core\/.*|flow\/.*|(index|errors|options)\.ts)|rxjs|node:\w+)$/],
   [/^src\/threads\//, /^(src\/(flow\/.*|(index|errors|options)\.ts)|node:\w+)$/],
+  [/^src\/prometheus\//, /^(src\/(monitor\/(figures|snapshot)\.ts|(index|errors|options)\.ts)|rxjs|prom-client)$/],
+  [
+    /^src\/opentelemetry\//,
+    /^(src\/(flow\/.*|monitor\/(figures|snapshot)\.ts|(index|errors|options)\.ts)|rxjs|@opentelemetry\/api)$/,
+  ],
   [/^src\/testing\//, /^(src\/(flow\/.*|(index|errors|options)\.ts)|rxjs|rxjs\/testing|fast-check)$/],
 ];
 
@@ -27,7 +36,15 @@ const BACKOFF = {
   test: 'test/flow/control/backoff.test.ts',
   page: 'docs/control/backoff.md',
 };
+const openTelemetry = (name: string): { file: string; test: string; page: string } => ({
+  file: `src/opentelemetry/${name}.ts`,
+  test: `test/opentelemetry/${name}.test.ts`,
+  page: 'docs/monitor/opentelemetry.md',
+});
 const ELSEWHERE: Record<string, { file: string; test: string; page: string }> = {
+  observeMonitor: openTelemetry('observeMonitor'),
+  spanSources: openTelemetry('spanSources'),
+  traced: openTelemetry('traced'),
   exponential: BACKOFF,
   decorrelated: BACKOFF,
   fixed: BACKOFF,
@@ -41,6 +58,7 @@ const NODE_PAGES: Record<string, string> = {
   toReadable: 'sinks',
   writeTo: 'sinks',
   threads: 'workers',
+  prometheus: 'monitor',
 };
 
 describe('layers', () => {
@@ -78,7 +96,7 @@ describe('layers', () => {
   });
 });
 
-describe.each(['src/index.ts', 'src/monitor/index.ts', 'src/node/index.ts', 'src/threads/index.ts'])('%s', (entry) => {
+describe.each(entries)('%s', (entry) => {
   test.each(exportsOf(entry))('$name has a file, a test and a page', ({ name, file }) => {
     const expected = ELSEWHERE[name] ?? placesOf(name, file);
     expect(file).toBe(expected.file);
@@ -92,8 +110,8 @@ describe('files', () => {
   });
 
   test('each test is where the file is that it tests: rateLimit.test.ts, or rateLimit.rates.test.ts', () => {
-    const tests = filesBelow('test', '.test.ts').filter((file) =>
-      /^test\/(core|flow|monitor|node|testing|threads)\//.test(file),
+    const tests = filesBelow('test', '.test.ts').filter(
+      (file) => !/^test\/(control|docs|package|rxjs|types)\/|^test\/[^/]+$/.test(file),
     );
     const source = (file: string): string => file.replace(/^test/, 'src').replace(/(\.\w+)?\.test\.ts$/, '.ts');
     expect(tests.filter((file) => !files.includes(source(file)))).toEqual([]);

@@ -2,6 +2,9 @@ import { PassThrough } from 'node:stream';
 import { map, type Observable } from 'rxjs';
 import { boundedBuffer, OptionError, pool, pull, toAsyncIterable, type PoolOptions } from 'sluice';
 import { fromReadable, writeTo } from 'sluice/node';
+import { createMonitor } from 'sluice/monitor';
+import { spanSources, traced } from 'sluice/opentelemetry';
+import { prometheus, type PrometheusOptions } from 'sluice/prometheus';
 import { threads, type ThreadsOptions } from 'sluice/threads';
 
 const options: PoolOptions<number> = { concurrency: 2, order: 'source' };
@@ -11,6 +14,18 @@ const doubled: Observable<string> = pull([1, 2, 3]).pipe(
   boundedBuffer({ capacity: 2 }),
 );
 for await (const value of toAsyncIterable(doubled)) console.log(value.toString());
+
+const monitor = createMonitor();
+const labels: PrometheusOptions = { labels: { pipeline: 'squares' } };
+prometheus(monitor, labels).unsubscribe();
+const sources = spanSources<{ id: number }>();
+const ids: Observable<number> = pull([{ id: 1 }]).pipe(
+  pool(
+    traced(async ({ id }: { id: number }) => id, { source: sources.of }),
+    { concurrency: 1, monitor },
+  ),
+);
+ids.subscribe((id) => console.log(`traced ${id.toFixed()}`));
 
 const limits: ThreadsOptions<number> = { max: 2 };
 const squares: Observable<number> = pull([2]).pipe(

@@ -358,6 +358,18 @@ describe('workers with a life', () => {
     expect(named('process send').map(({ attributes }) => attributes['sluice.index'])).toEqual([0, 1, 2]);
   });
 
+  test('results of their promises wait for room, however small the window is, and their spans do not', async () => {
+    const life = workers({ create: async () => 1, run: async (_: number, value: number) => value });
+    const work = traced(life, { tracer });
+    const consumer = new ManualConsumer(
+      pull([1, 2, 3, 4]).pipe(pool(work, { concurrency: 4, window: 1, name: 'send' })),
+    );
+    while (named('process send').length < 4) await Promise.resolve();
+    expect([consumer.values, consumer.end]).toEqual([[], undefined]);
+    consumer.request(4);
+    expect([consumer.values, consumer.end]).toEqual([[1, 2, 3, 4], 'complete']);
+  });
+
   test('their max stays the bound of the pool', () => {
     expect(traced(workers({ create: () => 1, run: async () => 1, max: 3 }), { tracer }).max).toBe(3);
     expect(traced(async () => 1, { tracer }).max).toBeUndefined();

@@ -32,7 +32,7 @@ const done = pull([1, 2, 3]).pipe(
 
 lastValueFrom(done).then(async () => {
   const text = await register.metrics();
-  console.log(text.split('\n').find((line) => line.startsWith('sluice_stage_in_total')));
+  console.log(text.split('\n').find((line) => line.startsWith('sluice_stage_in_total{stage="inbox"')));
   callback({ observe: ({ name }, value) => names.has(name) || names.set(name, value) });
   console.log('sluice.stage.in', names.get('sluice.stage.in'));
   console.log(spans[0]);

@@ -38,7 +38,9 @@ test('ESM, sluice/testing', () => {
 
 /** Runs a program as `lines` does, where the package `name` is not installed. */
 function linesWithout(name: string, program: string): string[] {
-  const [installed, hidden] = [`node_modules/${name}`, `${name}-hidden`].map((path) => join(folder.path, path));
+  const [installed, hidden] = [`node_modules/${name}`, `${name.replace('/', '-')}-hidden`].map((path) =>
+    join(folder.path, path),
+  );
   renameSync(installed!, hidden!);
   try {
     return lines(program);

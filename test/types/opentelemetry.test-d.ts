@@ -30,7 +30,7 @@ traced((value: number) => value);
 
 expectTypeOf(sources.mark({ id: 1, urgent: true })).toEqualTypeOf<{ id: number; urgent: boolean }>();
 expectTypeOf(sources.of).returns.toEqualTypeOf<Context | undefined>();
-// @ts-expect-error no object
+// @ts-expect-error a number is no object
 spanSources<number>();
 
 // @ts-expect-error a StageMonitor that gives no snapshots

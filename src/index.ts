@@ -5,7 +5,8 @@ import type { Limiter as AnyLimiter } from './flow/limiter.js';
 import type { TokenBucket as Bucket } from './flow/limiters/tokenBucket.js';
 import type { RetryBudget as Budget } from './flow/control/retryBudget.js';
 
-export { demandOf, type Demand } from './flow/demand.js';
+export { demandOf, type Counting, type Demand, type Draining } from './flow/demand.js';
+export { drain, type DrainedStage, type DrainOptions, type DrainReceipt } from './flow/drain.js';
 export { Stage } from './flow/stage.js';
 export type {
   Activity,

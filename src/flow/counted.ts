@@ -11,6 +11,8 @@ export abstract class Counted<In> extends Subscriber<In> {
   protected arrived = 0;
   protected delivered = 0;
   protected gone = false;
+  /** Values dropped as `cancelled` that a worker had begun on. */
+  abandoned = 0;
   /** Told of what happens, where there is a monitor that wants to know. */
   protected probe: StageProbe | undefined;
   private dropped = 0;
@@ -47,11 +49,13 @@ export abstract class Counted<In> extends Subscriber<In> {
   }
 
   /** Counts and reports a value that leaves otherwise than by the output. */
-  protected drop(value: unknown, reason: DropReason, age = 0): void {
+  protected drop(value: unknown, reason: DropReason, age = 0, begun = false): void {
     this.dropped++;
+    if (begun && reason === 'cancelled') this.abandoned++;
     this.reasons[reason] = (this.reasons[reason] ?? 0) + 1;
     if (reason === 'merged' || (this.onDrop === undefined && this.probe === undefined)) return;
-    const drop = { value, reason, stage: this.name, age };
+    const { name: stage } = this;
+    const drop: Drop = begun ? { value, reason, stage, age, begun } : { value, reason, stage, age };
     this.probe?.dropped(drop);
     try {
       this.onDrop?.(drop);

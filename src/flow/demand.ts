@@ -5,6 +5,7 @@
  * `destination`, so a source that is being subscribed finds the stage at the end of that chain.
  */
 import type { Subscriber, Unsubscribable } from 'rxjs';
+import { guarded } from './unhandled.js';
 
 /**
  * What the nearest limiting stage downstream can take now.
@@ -19,6 +20,32 @@ export interface Demand {
    * half of its room is free, so that one call is for many values; a call may also come when nothing rose.
    */
   onRequest(listener: () => void): Unsubscribable;
+  /**
+   * Calls `end` when the pipeline is drained, until unsubscribed: a source gives on what it has taken already, and completes.
+   * Absent where a drain does not reach.
+   */
+  onDrain?(end: (draining: Draining) => void): Unsubscribable;
+}
+
+/** A drain at work, as those see it that it tells to end. */
+export interface Draining {
+  /** Notes what `part` has counted till now; returns what to tell those before it. */
+  watch(part: Counting): Draining;
+}
+
+/** What counts values: a stage, a queue. */
+export interface Counting {
+  /** As `Ledger`, which can not be named here. */
+  readonly ledger: {
+    readonly stage: string;
+    readonly in: number;
+    readonly out: number;
+    readonly dropped: number;
+    readonly reasons: { readonly cancelled?: number };
+    readonly held: number;
+  };
+  /** Of those cancelled, how many a worker had begun on. */
+  readonly abandoned?: number;
 }
 
 /** What a stage is found by; the same in every copy of the package, so that two copies work in one pipeline. */
@@ -26,7 +53,7 @@ const DEMAND: unique symbol = Symbol.for('sluice.demand');
 
 /** Something on the chain of subscribers: a stage carries a demand, RxJS's own subscribers a destination. */
 interface Link {
-  [DEMAND]?: Demand;
+  [DEMAND]?: Demand & { readonly upstream?: Upstream };
   readonly destination?: Link | null;
   readonly isStopped?: boolean;
 }
@@ -69,12 +96,18 @@ interface Link {
  */
 export function demandOf(subscriber: Subscriber<never>): Demand {
   let link = subscriber as unknown as Link | null | undefined;
+  let last: Link | undefined;
   while (typeof link === 'object' && link !== null) {
     const demand = link[DEMAND];
-    if (demand !== undefined) return demand;
+    if (demand !== undefined) return demand.upstream?.draining === true ? demand.upstream.late() : demand;
+    if (isSubscriber(link)) last = link;
     link = link.destination;
   }
-  return UNBOUNDED;
+  return last === undefined ? UNBOUNDED : (last[DEMAND] = new End());
+}
+
+function isSubscriber(link: Link): boolean {
+  return typeof (link as Partial<Subscriber<unknown>>).add === 'function';
 }
 
 /** Makes `subscriber` the end of the chain that `demandOf` walks: what sources before it find is `subscriber` itself. */
@@ -96,11 +129,48 @@ export function ignoresValues(subscriber: Subscriber<never>): boolean {
   return false;
 }
 
+/** What is before the end of a chain that was found from a source or a stage; undefined for any other subscription. */
+export function upstreamOf(subscription: Unsubscribable): Upstream | undefined {
+  return (subscription as Link | null | undefined)?.[DEMAND]?.upstream;
+}
+
+/** Calls `listener` when `subscriber` is about to be told the end. */
+export function beforeEnd(
+  subscriber: Subscriber<never>,
+  listener: (end: { readonly error: unknown } | 'complete') => void,
+): void {
+  const { error, complete } = subscriber;
+  subscriber.error = (reason: unknown) => {
+    listener({ error: reason });
+    error.call(subscriber, reason);
+  };
+  subscriber.complete = () => {
+    listener('complete');
+    complete.call(subscriber);
+  };
+}
+
+const NEVER: Unsubscribable = { unsubscribe: () => undefined };
+
 /** Nobody limits. */
-export const UNBOUNDED: Demand = {
-  requested: Infinity,
-  onRequest: () => ({ unsubscribe: () => undefined }),
-};
+export const UNBOUNDED: Demand = { requested: Infinity, onRequest: () => NEVER };
+
+/** Nothing is asked for, and nothing will be. */
+export const NOTHING: Demand = { requested: 0, onRequest: () => NEVER };
+
+/** The end of a chain on which nobody limits: a drain begins there. */
+class End implements Demand {
+  readonly upstream = new Upstream();
+  readonly requested = Infinity;
+
+  onRequest(): Unsubscribable {
+    return NEVER;
+  }
+
+  onDrain(end: (draining: Draining) => void): Unsubscribable {
+    return this.upstream.onDrain(end);
+  }
+}
 
 /** The listeners of one demand, woken in rotation. */
 export class Listeners {
@@ -132,5 +202,63 @@ export class Listeners {
     if (index < 0) return;
     this.entries.splice(index, 1);
     if (index < this.turn) this.turn--;
+  }
+}
+
+/**
+ * What is before a demand: those that listen to it, and those of them that a drain can tell to end.
+ *
+ * States: *open* → *draining* (all were told; who comes now gets a demand that asks for nothing).
+ */
+export class Upstream extends Listeners {
+  private readonly ends = new Set<(draining: Draining) => void>();
+  /** Ends what has this demand as if its source had completed. */
+  private cut: (() => void) | undefined;
+  /** Nobody has come who could be told; or somebody came while draining, who might come again and again (`repeat`). */
+  private unheard = true;
+
+  get draining(): boolean {
+    return this.cut !== undefined;
+  }
+
+  onDrain(end: (draining: Draining) => void): Unsubscribable {
+    if (this.draining) return (this.late(), NEVER);
+    const own = (draining: Draining): void => end(draining);
+    this.unheard = false;
+    this.ends.add(own);
+    return {
+      unsubscribe: () => {
+        this.ends.delete(own);
+        this.look();
+      },
+    };
+  }
+
+  /**
+   * Tells those before this demand to end. They complete by themselves, and RxJS's operators in between give on what they hold: that may take a
+   * while, and looks the same as a source that can not be told, in a `merge` with them. So `cut` is called only where nobody has ever been
+   * there to be told, or nobody is left but those that came later.
+   */
+  drain(draining: Draining, cut: () => void): void {
+    if (this.draining) return;
+    this.cut = cut;
+    for (const end of this.ends) guarded(() => end(draining));
+    this.look();
+  }
+
+  /** Nothing before it is to begin. */
+  silence(): void {
+    this.cut ??= () => undefined;
+  }
+
+  /** The demand for somebody who comes while draining. */
+  late(): Demand {
+    this.unheard = true;
+    this.look();
+    return NOTHING;
+  }
+
+  private look(): void {
+    if (this.cut !== undefined && this.unheard && this.ends.size === 0) this.cut();
   }
 }

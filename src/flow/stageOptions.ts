@@ -19,6 +19,8 @@ export interface Drop<T = unknown> {
   readonly stage: string;
   /** How long the stage had held it, in milliseconds. */
   readonly age: number;
+  /** Only of a pool: a worker had begun on the value, and may have done some of its work. */
+  readonly begun?: true;
 }
 
 /** What went through a stage so far. At every instant `in = out + dropped + held`. */

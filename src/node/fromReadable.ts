@@ -40,11 +40,12 @@ export function fromReadable<T = unknown>(readable: Readable): Observable<T> {
     }
     const demand = demandOf(subscriber);
     let reading = false;
+    let stopped = false;
     const read = (): void => {
       if (reading) return;
       reading = true;
       try {
-        while (demand.requested > 0 && !subscriber.closed) {
+        while (demand.requested > 0 && !subscriber.closed && !stopped) {
           const chunk = readable.read() as T | null;
           if (chunk === null) break;
           subscriber.next(chunk);
@@ -54,6 +55,12 @@ export function fromReadable<T = unknown>(readable: Readable): Observable<T> {
       } finally {
         reading = false;
       }
+      if (stopped && !subscriber.closed) end();
+    };
+    /** In a drain: what was read is given on, what the stream has buffered is not. */
+    const stop = (): void => {
+      stopped = true;
+      if (!reading) end();
     };
     const notice = (): void => {
       // `readable` with nothing in it is the end, which a stream tells only to one that reads: this takes nothing.
@@ -70,6 +77,7 @@ export function fromReadable<T = unknown>(readable: Readable): Observable<T> {
     };
     beingRead.add(readable);
     subscriber.add(demand.onRequest(read));
+    subscriber.add(demand.onDrain?.(stop));
     subscriber.add(() => {
       beingRead.delete(readable);
       readable.off('readable', notice).off('end', end).off('error', error).off('close', close);

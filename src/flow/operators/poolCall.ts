@@ -87,6 +87,11 @@ export class Call<T, R> implements Entry<R>, WorkerContext, Abortable {
     return this.details?.timeLeft ?? Infinity;
   }
 
+  /** An attempt of it has failed. */
+  get triedBefore(): boolean {
+    return this.details?.again !== undefined;
+  }
+
   /** What the worker is to see. */
   get context(): WorkerContext & Abortable {
     return this.details?.again ?? this;

@@ -77,7 +77,7 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   abstract finished(slot: Slot<T, R>): void;
   abstract roomFor(call: Call<T, R>): number;
   /** A value's deadline has passed, or will have before it can be tried again. */
-  protected abstract expire(call: Call<T, R>): void;
+  protected abstract expire(call: Call<T, R>, begun?: boolean): void;
   /** A call that failed is delayed: its key may go on with another. */
   protected abstract delayed(call: Call<T, R>): void;
   /** Its delay is over. */
@@ -129,7 +129,7 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
     this.free(slot);
     if (delay === Infinity) {
       try {
-        this.expire(call);
+        this.expire(call, true);
       } catch (thrown) {
         return this.fail(thrown); // `onDrop` threw
       }

@@ -129,10 +129,12 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
 
   protected clear(): void {
     const { calls: started, stop } = this.takeStarted();
-    const calls = [...started, ...this.results.clear(), ...(this.lanes?.drain() ?? this.queue.drain())];
+    const begun = [...started, ...this.results.clear()];
+    const waiting = this.lanes?.drain() ?? this.queue.drain();
     this.waiting = 0;
     stop();
-    for (const call of calls) this.drop(call.value, 'cancelled', this.ageSince(call.arrivedAt));
+    for (const call of begun) this.drop(call.value, 'cancelled', this.ageSince(call.arrivedAt), true);
+    for (const call of waiting) this.drop(call.value, 'cancelled', this.ageSince(call.arrivedAt), call.triedBefore);
   }
 
   private overrun(value: T): void {
@@ -148,8 +150,8 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
     else this.expire(call);
   }
 
-  protected expire(call: Call<T, R>): void {
-    this.drop(call.value, 'expired', this.ageSince(call.arrivedAt));
+  protected expire(call: Call<T, R>, begun: boolean = call.triedBefore): void {
+    this.drop(call.value, 'expired', this.ageSince(call.arrivedAt), begun);
     this.countOut(this.results.skip(call));
     this.lanes?.done(call.key);
   }

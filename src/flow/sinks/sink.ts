@@ -2,7 +2,7 @@
 import { Subscriber, type Observable, type Observer, type Unsubscribable } from 'rxjs';
 import { OverflowError } from '../../errors.js';
 import { check, checkOptions, FUNCTION, NOT_NEGATIVE, OBSERVABLE, required } from '../../options.js';
-import { carryDemand, Listeners, type Demand } from '../demand.js';
+import { carryDemand, Upstream, type Demand, type Draining } from '../demand.js';
 import { reportUnhandled } from '../unhandled.js';
 
 /** What a sink does with what it gets. */
@@ -34,7 +34,8 @@ export type SinkObserver<T> = Observer<T>;
  * ```
  */
 export class Sink<T> extends Subscriber<T> implements Demand {
-  private readonly listeners = new Listeners();
+  /** Those before this sink. */
+  readonly upstream: Upstream = new Upstream();
   private credit = 0;
   private ended = false;
 
@@ -63,7 +64,11 @@ export class Sink<T> extends Subscriber<T> implements Demand {
   }
 
   onRequest(listener: () => void): Unsubscribable {
-    return this.listeners.add(listener);
+    return this.upstream.add(listener);
+  }
+
+  onDrain(end: (draining: Draining) => void): Unsubscribable {
+    return this.upstream.onDrain(end);
   }
 
   /**
@@ -75,7 +80,7 @@ export class Sink<T> extends Subscriber<T> implements Demand {
     check('n', NOT_NEGATIVE, n, 'Sink.request');
     if (this.over) return;
     this.credit += n;
-    this.listeners.wake(this); // also when there was credit: a source that reads ahead may read more
+    this.upstream.wake(this); // also when there was credit: a source that reads ahead may read more
   }
 
   protected override _next(value: T): void {

@@ -3,7 +3,7 @@ import { Observable, type Subscriber } from 'rxjs';
 import { RingBuffer } from '../../core/ringBuffer.js';
 import { QueueClosedError } from '../../errors.js';
 import { checkOptions, POSITIVE, required, SIGNAL, STRING } from '../../options.js';
-import { demandOf, ignoresValues, type Demand } from '../demand.js';
+import { demandOf, ignoresValues, NOTHING, type Demand, type Draining } from '../demand.js';
 import type { Ledger } from '../stageOptions.js';
 
 /** The answer to `offer`: taken; no room now; or closed for good. */
@@ -65,6 +65,8 @@ export class BoundedQueue<T> extends Observable<T> {
   private readonly senders = new Set<Sender<T>>();
   private readonly consumers: Consumer<T>[] = [];
   private turn = 0;
+  /** Consumers that are to be completed, and take nothing more. */
+  private leavers = 0;
   private draining = false;
   private end: { readonly error: unknown } | 'complete' | undefined;
   private arrived = 0;
@@ -168,16 +170,30 @@ export class BoundedQueue<T> extends Observable<T> {
   }
 
   private attach(subscriber: Subscriber<T>): void {
-    if (this.ended) return this.tellEnd(subscriber);
     const demand = demandOf(subscriber);
-    const consumer = { subscriber, demand };
+    if (demand === NOTHING) return; // it came while its pipeline drains
+    if (this.ended) return this.tellEnd(subscriber);
+    const consumer: Consumer<T> = { subscriber, demand };
     this.consumers.push(consumer);
     subscriber.add(() => this.detach(consumer));
     subscriber.add(demand.onRequest(() => this.drain()));
+    subscriber.add(demand.onDrain?.((draining) => this.leave(consumer, draining)));
     this.drain();
   }
 
+  /** Its pipeline drains: the last consumer closes the queue, and takes what is held; others leave that to those who stay. */
+  private leave(consumer: Consumer<T>, draining: Draining): void {
+    if (this.consumers.length - this.leavers > 1) {
+      consumer.demand = NOTHING;
+      this.leavers++;
+      return this.drain();
+    }
+    draining.watch(this);
+    this.complete();
+  }
+
   private detach(consumer: Consumer<T>): void {
+    if (leaves(consumer)) this.leavers--;
     const index = this.consumers.indexOf(consumer);
     this.consumers.splice(index, 1);
     if (index < this.turn) this.turn--;
@@ -189,12 +205,13 @@ export class BoundedQueue<T> extends Observable<T> {
     try {
       while (this.values.size > 0) {
         const consumer = this.nextWithRoom();
-        if (consumer === undefined) return;
+        if (consumer === undefined) break;
         const value = this.values.shift();
         this.delivered++;
         this.admit(); // before the value is out: the place that became free is the first sender's, whatever happens meanwhile
         consumer.subscriber.next(value);
       }
+      if (this.leavers > 0) for (const { subscriber } of this.consumers.filter(leaves)) subscriber.complete();
       if (this.ended) for (const { subscriber } of [...this.consumers]) this.tellEnd(subscriber);
     } finally {
       this.draining = false;
@@ -233,7 +250,12 @@ export class BoundedQueue<T> extends Observable<T> {
 
 interface Consumer<T> {
   readonly subscriber: Subscriber<T>;
-  readonly demand: Demand;
+  /** `NOTHING` once it is to be completed. */
+  demand: Demand;
+}
+
+function leaves({ demand }: Consumer<never>): boolean {
+  return demand === NOTHING;
 }
 
 interface Sender<T> {

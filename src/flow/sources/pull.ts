@@ -3,7 +3,7 @@ import { Observable, type Subscriber } from 'rxjs';
 import { SourceError } from '../../errors.js';
 import { checkOptions, COUNT, expected, shown } from '../../options.js';
 import { RingBuffer } from '../../core/ringBuffer.js';
-import { demandOf, type Demand } from '../demand.js';
+import { demandOf, NOTHING, type Demand } from '../demand.js';
 import { reportUnhandled } from '../unhandled.js';
 import { streamIterator } from './streamIterator.js';
 
@@ -68,9 +68,10 @@ function isStream<T>(input: PullInput<T>): input is ReadableStream<T> {
   return typeof (input as Partial<ReadableStream<T>>)?.getReader === 'function';
 }
 
-/** Runs `read` while there is demand and when there is again; a call during a call returns at once. */
-function onDemand(subscriber: Subscriber<never>, demand: Demand, read: () => void): void {
+/** Runs `read` while there is demand and when there is again; a call during a call returns at once. In a drain it calls `stop`, and completes. */
+function onDemand(subscriber: Subscriber<never>, demand: Demand, read: () => void, stop: () => void): void {
   let reading = false;
+  let stopped = false;
   const go = (): void => {
     if (reading) return;
     reading = true;
@@ -79,35 +80,44 @@ function onDemand(subscriber: Subscriber<never>, demand: Demand, read: () => voi
     } finally {
       reading = false;
     }
+    if (stopped && !subscriber.closed) subscriber.complete(); // it was while a value was read, or given on
   };
   subscriber.add(demand.onRequest(go));
+  subscriber.add(
+    demand.onDrain?.(() => {
+      stopped = true;
+      stop();
+      if (!reading) subscriber.complete();
+    }),
+  );
   go();
 }
 
 function array<T>(values: readonly T[]): Observable<T> {
   return new Observable((subscriber) => {
-    const demand = demandOf(subscriber);
+    let demand = demandOf(subscriber);
     let i = 0;
-    onDemand(subscriber, demand, () => {
+    const read = (): void => {
       while (i < values.length) {
         if (subscriber.closed || demand.requested <= 0) return;
         subscriber.next(values[i++] as T);
       }
       subscriber.complete();
-    });
+    };
+    onDemand(subscriber, demand, read, () => (demand = NOTHING));
   });
 }
 
 function synchronous<T>(values: Iterable<T>): Observable<T> {
   return new Observable((subscriber) => {
-    const demand = demandOf(subscriber);
+    let demand = demandOf(subscriber);
     const iterator = checkedIterator(values[Symbol.iterator]());
     let open = true;
     let insideNext = false;
     subscriber.add(() => {
       if (open && !insideNext) letGo(() => iterator.return?.());
     });
-    onDemand(subscriber, demand, () => {
+    const read = (): void => {
       while (!subscriber.closed && demand.requested > 0) {
         let done: boolean | undefined;
         let value: T | undefined;
@@ -131,7 +141,8 @@ function synchronous<T>(values: Iterable<T>): Observable<T> {
         if (subscriber.closed) return letGo(() => iterator.return?.());
         subscriber.next(value as T);
       }
-    });
+    };
+    onDemand(subscriber, demand, read, () => (demand = NOTHING));
   });
 }
 
@@ -152,6 +163,8 @@ class AsyncReader<T> {
   private readonly later = new RingBuffer<Promise<IteratorResult<T>>>(2);
   private readonly held = new RingBuffer<T>(2);
   private reading = false;
+  /** A drain began: nothing more is asked for. */
+  private stopped = false;
   private end: { readonly error: unknown } | 'complete' | undefined;
 
   constructor(
@@ -161,9 +174,17 @@ class AsyncReader<T> {
   ) {
     this.demand = demandOf(subscriber);
     subscriber.add(() => {
-      if (this.end === undefined) letGo(() => iterator.return?.());
+      if (this.end === undefined && !this.stopped) letGo(() => iterator.return?.());
     });
     subscriber.add(this.demand.onRequest(this.go));
+    subscriber.add(this.demand.onDrain?.(() => this.stop()));
+    this.go();
+  }
+
+  /** Lets the input go, which answers what was asked for: what comes by that is still given on. */
+  private stop(): void {
+    this.stopped = true;
+    if (this.end === undefined) letGo(() => this.iterator.return?.());
     this.go();
   }
 
@@ -181,7 +202,9 @@ class AsyncReader<T> {
     const { subscriber, demand, held } = this;
     while (held.size > 0 && demand.requested > 0 && !subscriber.closed) subscriber.next(held.shift());
     if (subscriber.closed) return;
-    if (this.end === undefined) {
+    if (this.stopped && this.end === undefined) {
+      if (this.asked === 0 && held.size === 0) subscriber.complete();
+    } else if (this.end === undefined) {
       while (!subscriber.closed && this.asked + held.size < Math.min(this.readAhead, demand.requested)) this.ask();
     } else if (held.size === 0) {
       if (this.end === 'complete') subscriber.complete();

@@ -139,14 +139,15 @@ export function beforeEnd(
   subscriber: Subscriber<never>,
   listener: (end: { readonly error: unknown } | 'complete') => void,
 ): void {
-  const { error, complete } = subscriber;
+  const error = subscriber.error.bind(subscriber);
+  const complete = subscriber.complete.bind(subscriber);
   subscriber.error = (reason: unknown) => {
     listener({ error: reason });
-    error.call(subscriber, reason);
+    error(reason);
   };
   subscriber.complete = () => {
     listener('complete');
-    complete.call(subscriber);
+    complete();
   };
 }
 

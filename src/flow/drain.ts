@@ -113,6 +113,7 @@ function begin(
       'what `subscribe` returned for a pipeline with a stage or source of sluice; of several, drain each';
     return expected('subscription', expectation, subscription, 'drain');
   }
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- only Subscribers carry a demand
   const subscriber = subscription as Subscriber<never>;
   const parts = new Parts();
   if (ignoresValues(subscriber)) return Promise.resolve(parts.receipt('before'));
@@ -147,16 +148,16 @@ class Parts implements Draining {
   }
 
   receipt(end: { readonly error: unknown } | DrainReceipt['ended']): DrainReceipt {
-    const changes = this.all.map(({ part, last, before }) => ({ last, ...change(before, countsOf(part)) }));
+    const changes = this.all.map(({ part, last, before }) => ({ last, stage: change(before, countsOf(part)) }));
     const sum = (count: 'released' | 'dropped' | 'abandoned'): number =>
-      changes.reduce((total, stage) => total + stage[count], 0);
+      changes.reduce((total, { stage }) => total + stage[count], 0);
     return {
-      done: changes.reduce((total, { last, out }) => total + (last ? out : 0), 0),
+      done: changes.reduce((total, { last, stage }) => total + (last ? stage.out : 0), 0),
       released: sum('released'),
       dropped: sum('dropped'),
       abandoned: sum('abandoned'),
       ...(typeof end === 'object' ? { ended: 'error', error: end.error } : { ended: end }),
-      stages: changes.map(({ last: _, ...stage }) => stage),
+      stages: changes.map(({ stage }) => stage),
     };
   }
 

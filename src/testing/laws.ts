@@ -1,6 +1,6 @@
 /** The laws every operator with a demand of its own keeps, as data: bind them to an operator in any test runner. */
 import type { Observable } from 'rxjs';
-import { pull, type DropReason } from '../index.js';
+import { drain, pull, type DropReason } from '../index.js';
 import { LawRun, SOURCE_ERROR } from './lawRun.js';
 import {
   ANY,
@@ -122,6 +122,26 @@ export const operatorLaws: readonly OperatorLaw[] = [
       claim(expected === 'error' ? error === SOURCE_ERROR : end === 'complete', `the source ended by ${expected}`);
     },
   ),
+  scripted(
+    'draining takes nothing more, and loses nothing',
+    'S7',
+    ANY().filter((kind) => kind !== 'unsubscribe'),
+    undefined,
+    (run) => {
+      const { end } = run.consumer;
+      const drops = run.drops.length;
+      void drain(run.consumer.subscription, { within: Infinity, scheduler: run.time.scheduler });
+      claim(run.source.open === 0, 'the source is still subscribed');
+      const taken = arrived(run);
+      run.drain();
+      equal(arrived(run), taken, 'what it had taken after the drain against before');
+      const lost = run.drops.slice(drops).filter(({ reason }) => reason === 'cancelled');
+      claim(lost.length === 0, `it gave up ${shown(lost)}`);
+      claim(end !== undefined || run.stage?.held === 0, 'it ended with values held');
+      const untold = run.sourceEnd === undefined && run.consumer.end !== 'complete';
+      claim(!untold || typeof end === 'object' || overran(run), 'it did not complete');
+    },
+  ),
   scripted('unsubscribing releases everything, and says what was dropped', 'S8', ANY(), undefined, (run) => {
     run.unsubscribe();
     released(run);
@@ -188,6 +208,11 @@ export const operatorLaws: readonly OperatorLaw[] = [
     equal(beside.delivered, alone.delivered, 'what a subscription got beside another, and alone');
   }),
 ];
+
+/** The source sent more than there was room for, which ends the stream with an error. */
+function overran(run: LawRun): boolean {
+  return run.drops.some(({ reason }) => reason === 'overflow' || reason === 'rate');
+}
 
 /** Values in a long run: a stack does not hold as many calls. */
 const LONG = 20_000;

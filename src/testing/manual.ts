@@ -1,5 +1,5 @@
 /** A source and a consumer that do what the test says, when it says it. */
-import { Observable, type Subscriber } from 'rxjs';
+import { Observable, type Subscriber, type Subscription } from 'rxjs';
 import { demandOf, Sink, type Demand } from '../index.js';
 
 /**
@@ -125,6 +125,11 @@ export class ManualConsumer<T> {
 
   request(n: number): void {
     this.sink.request(n);
+  }
+
+  /** What to give to `drain`. */
+  get subscription(): Subscription {
+    return this.sink;
   }
 
   unsubscribe(): void {

@@ -106,6 +106,12 @@ class Load {
   }
 }
 
+test('docs/drain.md shows the very code', () => {
+  expect(readFileSync(join(root, 'docs/drain.md'), 'utf8')).toContain(
+    readFileSync(join(root, 'docs/examples/graceful/service.mjs'), 'utf8'),
+  );
+});
+
 const SLOW = { timeout: 60_000 };
 
 test('SIGTERM under load: what was accepted is done, and the exit code is 0', SLOW, async () => {

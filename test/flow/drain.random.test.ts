@@ -109,10 +109,10 @@ class Pipeline {
   /** What an array has, or an asynchronous input was asked for, is taken when it comes. */
   private noting(source: Observable<number>): Observable<number> {
     return new Observable((subscriber) => {
-      const { next } = subscriber;
+      const next = subscriber.next.bind(subscriber);
       subscriber.next = (value) => {
-        this.taken.add(value!);
-        next.call(subscriber, value);
+        this.taken.add(value);
+        next(value);
       };
       source.subscribe(subscriber);
     });

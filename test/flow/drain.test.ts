@@ -76,7 +76,9 @@ function* counting(state: { read: number; open: boolean }): Generator<number> {
 }
 
 /** Everything but the stages. */
-function totals({ stages: _, ...rest }: DrainReceipt): Omit<DrainReceipt, 'stages'> {
+function totals(receipt: DrainReceipt): Omit<DrainReceipt, 'stages'> {
+  const { stages, ...rest } = receipt;
+  expect(stages).toBeInstanceOf(Array);
   return rest;
 }
 
@@ -613,7 +615,7 @@ describe('the end', () => {
     const subject = new Subject<number>();
     const subscription: Subscription = subject
       .pipe(boundedBuffer({ capacity: 1 }))
-      .subscribe({ complete: () => (draining = drain(subscription, { within: 5 })) });
+      .subscribe({ complete: () => void (draining = drain(subscription, { within: 5 })) });
     subject.complete();
     expect((await draining!).ended).toBe('before');
   });
@@ -638,8 +640,9 @@ describe('wrong arguments', () => {
     ['nothing', () => undefined],
     ['null', () => null],
   ])('%s', (_, make) => {
-    expect(() => drain(make() as Subscription, { within: 1 })).toThrow(OptionError);
-    expect(() => drain(make() as Subscription, { within: 1 })).toThrow('of several, drain each');
+    const wrong = make()!;
+    expect(() => drain(wrong, { within: 1 })).toThrow(OptionError);
+    expect(() => drain(wrong, { within: 1 })).toThrow('of several, drain each');
   });
 
   test('an interval is not of sluice', () => {

@@ -49,6 +49,7 @@ const ELSEWHERE: Record<string, { file: string; test: string; page: string }> = 
   decorrelated: BACKOFF,
   fixed: BACKOFF,
   demandOf: { file: 'src/flow/demand.ts', test: 'test/flow/demand.test.ts', page: 'docs/writing-your-own.md' },
+  drain: { file: 'src/flow/drain.ts', test: 'test/flow/drain.test.ts', page: 'docs/drain.md' },
   Stage: { file: 'src/flow/stage.ts', test: 'test/flow/stage.test.ts', page: 'docs/writing-your-own.md' },
   Sink: { file: 'src/flow/sinks/sink.ts', test: 'test/flow/sinks/sink.test.ts', page: 'docs/writing-your-own.md' },
 };

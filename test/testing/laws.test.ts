@@ -107,6 +107,17 @@ const faults: Record<string, { breaks: string; create: (setup: LawSetup) => Oper
       },
     ),
   },
+  'gives up what it holds when it is drained': {
+    breaks: 'draining takes nothing more, and loses nothing',
+    create: stage(
+      class extends Buffer {
+        override complete(): void {
+          this.clear();
+          super.complete();
+        }
+      },
+    ),
+  },
   'forgets to let work go': {
     breaks: 'unsubscribing releases everything, and says what was dropped',
     create:

@@ -5,6 +5,7 @@ import {
   boundedBuffer,
   broadcast,
   demandOf,
+  drain,
   pool,
   pull,
   rateLimit,
@@ -17,6 +18,8 @@ import {
   workers,
   type Broadcast,
   type Demand,
+  type DrainedStage,
+  type DrainReceipt,
   type Drop,
   type Ledger,
   type WorkerSource,
@@ -209,3 +212,8 @@ broadcast(numbers, {});
 numbers.pipe(broadcast({ capacity: 1 }));
 // @ts-expect-error a policy that does not exist
 shared.with({ slow: 'drop' });
+// What `subscribe` returned is drained, within a time that is named.
+expectTypeOf(drain(numbers.subscribe(), { within: 1_000 })).toEqualTypeOf<Promise<DrainReceipt>>();
+expectTypeOf<DrainReceipt['stages'][number]>().toEqualTypeOf<DrainedStage>();
+// @ts-expect-error `within` is required
+void drain(numbers.subscribe(), {});

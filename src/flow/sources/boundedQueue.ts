@@ -67,6 +67,8 @@ export class BoundedQueue<T> extends Observable<T> {
   private turn = 0;
   /** Consumers that are to be completed, and take nothing more. */
   private leavers = 0;
+  /** Some consumers are to be told the end, now or when nothing is held. */
+  private telling = false;
   private draining = false;
   private end: { readonly error: unknown } | 'complete' | undefined;
   private arrived = 0;
@@ -156,6 +158,7 @@ export class BoundedQueue<T> extends Observable<T> {
   private close(end: { readonly error: unknown } | 'complete'): void {
     if (this.closed) return;
     this.end = end;
+    this.telling = true;
     for (const sender of this.senders) sender.refuse(this.closedError());
     this.drain();
   }
@@ -186,6 +189,7 @@ export class BoundedQueue<T> extends Observable<T> {
     if (this.consumers.length - this.leavers > 1) {
       consumer.demand = NOTHING;
       this.leavers++;
+      this.telling = true;
       return this.drain();
     }
     draining.watch(this);
@@ -211,11 +215,15 @@ export class BoundedQueue<T> extends Observable<T> {
         this.admit(); // before the value is out: the place that became free is the first sender's, whatever happens meanwhile
         consumer.subscriber.next(value);
       }
-      if (this.leavers > 0) for (const { subscriber } of this.consumers.filter(leaves)) subscriber.complete();
-      if (this.ended) for (const { subscriber } of [...this.consumers]) this.tellEnd(subscriber);
+      if (this.telling) this.tellEnds();
     } finally {
       this.draining = false;
     }
+  }
+
+  private tellEnds(): void {
+    for (const { subscriber } of this.consumers.filter(leaves)) subscriber.complete();
+    if (this.ended) for (const { subscriber } of [...this.consumers]) this.tellEnd(subscriber);
   }
 
   /** True when there is nothing to deliver and never will be. */

@@ -524,7 +524,10 @@ describe('when the time is up', () => {
     const { scheduler } = time;
     const source = new ManualSource<number>();
     const subscription = source
-      .pipe(boundedBuffer({ capacity: 3, maxAge: 15, scheduler }), rateLimit({ rate: 100, burst: 1, scheduler }))
+      .pipe(
+        boundedBuffer({ capacity: 3, maxAge: 15, scheduler }),
+        rateLimit({ rate: 100, burst: 1, mode: 'paced', scheduler }),
+      )
       .subscribe();
     for (const n of [1, 2, 3, 4, 5]) source.send(n);
     const draining = drain(subscription, { within: Infinity, scheduler });

@@ -27,6 +27,10 @@ export class Gcra implements Meter {
     public burst: number,
   ) {}
 
+  get period(): number {
+    return this.burst * this.interval;
+  }
+
   get keys(): number {
     return this.fullAt.size + (this.onlyFullAt === -Infinity ? 0 : 1);
   }

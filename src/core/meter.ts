@@ -2,6 +2,8 @@
 export interface Meter {
   /** The largest cost that can ever be paid at once. */
   readonly burst: number;
+  /** In how many milliseconds so much comes again. */
+  readonly period: number;
   /** Keys that are kept: all that are not as good as new, and some others for a while. */
   readonly keys: number;
   /** How long until `cost` can be paid, one after the other where it is more than can be paid at once; 0 when it can be now. */

@@ -16,6 +16,10 @@ export class WindowLog implements Meter {
     return this.limit;
   }
 
+  get period(): number {
+    return this.per;
+  }
+
   get keys(): number {
     return this.logs.size;
   }

@@ -57,6 +57,11 @@ export class Limiter implements Claimed {
     return this.meter.burst;
   }
 
+  /** In how many milliseconds what `burst` is comes again: `burst` in `period` is the rate. */
+  get period(): number {
+    return this.meter.period;
+  }
+
   /** Keys that take memory: those that have used something up, and some that were as good as new again since the last look through all. */
   get keys(): number {
     return this.meter.keys;

@@ -148,6 +148,43 @@ export class SourceError extends SluiceError {
   }
 }
 
+/**
+ * A request was not let in, or had to give way before its answer was there: the service is full, or is shutting down.
+ *
+ * Express, Fastify and Hono answer it with its status and `Retry-After` when a handler throws it.
+ */
+export class RefusedError extends SluiceError {
+  readonly status: number = 503;
+  readonly statusCode: number = 503;
+
+  override get code(): string {
+    return 'SLUICE_REFUSED';
+  }
+
+  constructor(
+    /** The name of what refused it. */
+    readonly by: string,
+    /** `full`, `closed`, or why a stage dropped it: `overflow`, `evicted`, `expired`, … */
+    readonly reason: string,
+    /** Milliseconds after which the caller may ask again. */
+    readonly retryAfter: number,
+    /** The answer's body, an `application/problem+json`. */
+    readonly body: string,
+  ) {
+    super(`\`${by}\` refused a request: ${reason}`);
+  }
+
+  get headers(): Record<string, string> {
+    return { 'Retry-After': String(Math.max(1, Math.ceil(this.retryAfter / 1_000))) };
+  }
+
+  /** The answer as a web `Response`. */
+  getResponse(): Response {
+    const headers = { ...this.headers, 'Content-Type': 'application/problem+json' };
+    return new Response(this.body, { status: this.status, headers });
+  }
+}
+
 /** There was no token for a value, and `excess` is `'error'`. */
 export class RateLimitError extends SluiceError {
   override get code(): string {

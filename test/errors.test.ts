@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import * as sluice from '../src/index.js';
 
 const { OptionError, OverflowError, QueueClosedError, RateLimitError, ReturnError } = sluice;
-const { MissingPackageError, SlowSubscriberError, ThreadError } = sluice;
+const { MissingPackageError, RefusedError, SlowSubscriberError, ThreadError } = sluice;
 const { SluiceError, SourceError, ThrottledError, WorkerCreateError, WorkerTimeoutError } = sluice;
 
 const errors = [
@@ -17,6 +17,7 @@ const errors = [
   new ThrottledError(0.5),
   new MissingPackageError('piscina', '^5.3.2', 'threads', new Error('cause')),
   new SlowSubscriberError('broadcast/evict', 9, 'why'),
+  new RefusedError('orders', 'full', 1_000, '{}'),
   new ThreadError(new Error('worker exited with code: 1')),
 ];
 

@@ -3,6 +3,7 @@ import { defineConfig } from 'tsup';
 export default defineConfig({
   entry: {
     index: 'src/index.ts',
+    http: 'src/http/index.ts',
     monitor: 'src/monitor/index.ts',
     node: 'src/node/index.ts',
     opentelemetry: 'src/opentelemetry/index.ts',

@@ -17,7 +17,7 @@ export default defineConfig(({ mode }) => ({
             { find: /^sluice$/, replacement: root('src/index.ts') },
             { find: /^(\.\.\/)+dist\/index\.js$/, replacement: root('src/index.ts') }, // the models of bench/control
             {
-              find: /^sluice\/(monitor|node|opentelemetry|prometheus|testing|threads)$/,
+              find: /^sluice\/(http|monitor|node|opentelemetry|prometheus|testing|threads)$/,
               replacement: root('src/$1/index.ts'),
             },
           ],

@@ -36,6 +36,10 @@ test('ESM, sluice/testing', () => {
   expect(lines('esm/testing.js')).toEqual(['Left over: setInterval']);
 });
 
+test.each(['esm/http.js', 'cjs/http.cjs'])('%s', (program) => {
+  expect(lines(program)).toEqual(['in', '429 1 "default";r=0;t=1']);
+});
+
 /** Runs a program as `lines` does, where the package `name` is not installed. */
 function linesWithout(name: string, program: string): string[] {
   const [installed, hidden] = [`node_modules/${name}`, `${name.replace('/', '-')}-hidden`].map((path) =>
@@ -99,6 +103,7 @@ test.each(['node16', 'bundler'])(
     expect(lines(`${output}/main.js`)).toEqual([
       ...doubled,
       'traced 1',
+      'answered by the handler',
       'squared 4',
       'written a',
       'capacity SLUICE_OPTION',

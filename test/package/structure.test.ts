@@ -20,6 +20,7 @@ const LAYERS: [layer: RegExp, allowed: RegExp][] = [
   [/^src\/flow\//, /^(src\/(core\/.*|errors\.ts|options\.ts)|rxjs)$/],
   [/^src\/index\.ts$/, /^src\/(flow\/.*|errors\.ts)$/],
   [/^src\/monitor\//, /^(src\/(core\/.*|flow\/.*|(errors|options)\.ts)|rxjs|hdr-histogram-js\/.*)$/],
+  [/^src\/http\//, /^(src\/(core\/.*|flow\/.*|(errors|options)\.ts)|rxjs|structured-headers)$/],
   [/^src\/node\//, /^(src\/(core\/.*|flow\/.*|(index|errors|options)\.ts)|rxjs|node:\w+)$/],
   [/^src\/threads\//, /^(src\/(flow\/.*|(index|errors|options)\.ts)|node:\w+)$/],
   [/^src\/prometheus\//, /^(src\/(monitor\/(figures|snapshot)\.ts|(index|errors|options)\.ts)|rxjs|prom-client)$/],
@@ -41,6 +42,11 @@ const openTelemetry = (name: string): { file: string; test: string; page: string
   test: `test/opentelemetry/${name}.test.ts`,
   page: 'docs/monitor/opentelemetry.md',
 });
+const REQUEST_REPLY = {
+  file: 'src/http/requestReply.ts',
+  test: 'test/http/requestReply.test.ts',
+  page: 'docs/http/request-reply.md',
+};
 const ELSEWHERE: Record<string, { file: string; test: string; page: string }> = {
   observeMonitor: openTelemetry('observeMonitor'),
   spanSources: openTelemetry('spanSources'),
@@ -51,6 +57,12 @@ const ELSEWHERE: Record<string, { file: string; test: string; page: string }> = 
   demandOf: { file: 'src/flow/demand.ts', test: 'test/flow/demand.test.ts', page: 'docs/writing-your-own.md' },
   drain: { file: 'src/flow/drain.ts', test: 'test/flow/drain.test.ts', page: 'docs/drain.md' },
   Stage: { file: 'src/flow/stage.ts', test: 'test/flow/stage.test.ts', page: 'docs/writing-your-own.md' },
+  refuse: REQUEST_REPLY,
+  clientAddress: {
+    file: 'src/http/clientAddress.ts',
+    test: 'test/http/clientAddress.test.ts',
+    page: 'docs/http/admission.md',
+  },
   Sink: { file: 'src/flow/sinks/sink.ts', test: 'test/flow/sinks/sink.test.ts', page: 'docs/writing-your-own.md' },
 };
 /** Which folder of docs/ has the page of what needs Node. */

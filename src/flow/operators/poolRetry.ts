@@ -22,7 +22,8 @@ export interface RetryOptions {
   keepOrder?: boolean | undefined;
 }
 
-const BUDGET: Rule = ['a retryBudget(…)', (value: RetryBudget | null) => typeof value?.tryRetry === 'function'];
+/** The rule of a budget. */
+export const BUDGET: Rule = ['a retryBudget(…)', (value: RetryBudget | null) => typeof value?.tryRetry === 'function'];
 
 /** The rule of `retry`, which checks the options in it. */
 export const RETRY: Rule = [

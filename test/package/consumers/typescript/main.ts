@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { map, type Observable } from 'rxjs';
-import { boundedBuffer, OptionError, pool, pull, toAsyncIterable, type PoolOptions } from 'sluice';
+import { boundedBuffer, OptionError, pool, pull, tokenBucket, toAsyncIterable, type PoolOptions } from 'sluice';
+import { admission, type Admission } from 'sluice/http';
 import { fromReadable, writeTo } from 'sluice/node';
 import { createMonitor } from 'sluice/monitor';
 import { spanSources, traced } from 'sluice/opentelemetry';
@@ -26,6 +27,8 @@ const ids: Observable<number> = pull([{ id: 1 }]).pipe(
   ),
 );
 ids.subscribe((id) => console.log(`traced ${id.toFixed()}`));
+const admit: Admission<{ url: string }> = admission({ limiter: tokenBucket({ rate: 1 }), key: ({ url }) => url });
+console.log(`answered ${admit.fetch({ url: '/' })?.status ?? 'by the handler'}`);
 
 const limits: ThreadsOptions<number> = { max: 2 };
 const squares: Observable<number> = pull([2]).pipe(

@@ -1,0 +1,259 @@
+/** May this request in? For node:http, Express, Fastify, and whatever speaks Fetch. */
+import { RefusedError } from '../errors.js';
+import { isLimiter, type Limiter } from '../flow/limiter.js';
+import { reportUnhandled } from '../flow/unhandled.js';
+import { check, checkOptions, expected, FUNCTION, type Rule } from '../options.js';
+import { ADDRESS_RULES, addressOf, type ClientAddressOptions } from './clientAddress.js';
+import {
+  fastifyDesk,
+  nodeDesk,
+  type Desk,
+  type FastifyReplyLike,
+  type NodeRequest,
+  type NodeResponse,
+} from './desk.js';
+import { PROBLEM_JSON, quotaExceeded } from './problem.js';
+import { POLICY_NAME, QuotaFields, seconds } from './quotaFields.js';
+import type { RequestReply } from './requestReply.js';
+
+/** A request in a pipeline that admits requests. */
+export interface Visit<R> {
+  readonly request: R;
+  /** Lets it in; resolves when it has been answered, or its caller has gone. */
+  serve(): Promise<void>;
+}
+
+/** Options of `admission`. At least one of `limiter` and `turns` is required. */
+export interface AdmissionOptions<R> extends ClientAddressOptions {
+  /** What each key may use up; a request above that is answered 429. Default: no such limit. */
+  limiter?: Limiter | undefined;
+  /** A pipeline in which those wait that the limiter lets pass; one that has to give way is answered 503. Default: none waits. */
+  turns?: RequestReply<Visit<R>, unknown> | undefined;
+  /**
+   * Whose limit it is: requests with the same key share it, `undefined` is a key too. Required for `fetch`, which knows of no socket.
+   * Default: `clientAddress` of the socket and the headers, with `trustProxy`, `proxyHeader` and `ipv6Prefix`.
+   */
+  key?: ((request: R) => unknown) | undefined;
+  /** What it costs: a number from 0 to the limiter's burst. Default: 1. */
+  cost?: ((request: R) => number) | undefined;
+  /** What headers and bodies call the limit. Printable ASCII without `"` and `\`. Default: `'default'`. */
+  name?: string | undefined;
+  /** Which answers say how much is left: `RateLimit` and `RateLimit-Policy`. Default: `'all'`. */
+  quotaHeaders?: 'all' | 'refused' | 'none' | undefined;
+}
+
+/**
+ * Lets requests in as long as their caller's limit and the service's capacity allow, and answers the others: 429 or 503, with `Retry-After`, `RateLimit`
+ * and `RateLimit-Policy`, and an `application/problem+json`.
+ *
+ * Use it in front of all handlers, so that a request too many costs next to nothing. Give it a `limiter` for what each caller may do, and
+ * `turns` for what the service can do. Where handlers send data through a pipeline, as in `requestReply`, that bounds them itself.
+ * One process counts for itself: n processes let in n times as much.
+ *
+ * ```ts
+ * import { createServer } from 'node:http';
+ * import { tokenBucket } from 'sluice';
+ * import { admission } from 'sluice/http';
+ *
+ * const admit = admission({ limiter: tokenBucket({ rate: 60, per: 60_000, burst: 2 }) });
+ * const server = createServer((request, response) => {
+ *   if (admit.node(request, response)) response.end('hello');
+ * });
+ *
+ * server.listen(0, async () => {
+ *   const { port } = server.address() as { port: number };
+ *   for (let i = 0; i < 3; i++) {
+ *     const { status, headers } = await fetch(`http://localhost:${port}`);
+ *     console.log(status, headers.get('ratelimit'), headers.get('retry-after'));
+ *   }
+ *   server.close();
+ * });
+ * // => 200 "default";r=1;t=1 null
+ * // => 200 "default";r=0;t=1 null
+ * // => 429 "default";r=0;t=1 1
+ * ```
+ *
+ * @throws OptionError at the call when an option is wrong
+ */
+export function admission<R = NodeRequest>(options: AdmissionOptions<R>): Admission<R> {
+  checkOptions('admission', options, {
+    ...ADDRESS_RULES,
+    limiter: ['a limiter (tokenBucket, slidingWindow)', isLimiter],
+    turns: ['a requestReply(…)', (turns: unknown) => typeof turns === 'function'],
+    key: FUNCTION,
+    cost: FUNCTION,
+    name: POLICY_NAME,
+    quotaHeaders: QUOTA_HEADERS,
+  });
+  if (options.limiter === undefined && options.turns === undefined) {
+    expected('limiter', 'given, or `turns`', undefined, 'admission');
+  }
+  return new Admission(options);
+}
+
+const QUOTA_HEADERS: Rule = [
+  "'all', 'refused' or 'none'",
+  (value) => value === 'all' || value === 'refused' || value === 'none',
+];
+
+/** What the limiter says about a request. */
+interface Answer {
+  /** The value of `Retry-After` where it is refused. */
+  readonly retryAfter?: string;
+  /** The value of `RateLimit` where that is told. */
+  readonly quota?: string | undefined;
+}
+
+const LET_IN: Answer = {};
+
+/** What `admission` returns. */
+export class Admission<R> {
+  private readonly fields: QuotaFields | undefined;
+  private readonly exceeded: string;
+
+  /** Use `admission`, which checks its options. */
+  constructor(private readonly options: AdmissionOptions<R>) {
+    const { name = 'default', limiter } = options;
+    this.fields = limiter && new QuotaFields(name, limiter);
+    this.exceeded = quotaExceeded(name);
+  }
+
+  /**
+   * The handler for node:http, or for `app.use(…)` of Express and others like it.
+   *
+   * @param next called when the request is let in; with an error when `key`, `cost` or the pipeline threw one. Required with `turns`.
+   * @returns whether the request was let in at once; otherwise it has been answered, or waits for its turn
+   */
+  readonly node = (request: R, response: NodeResponse, next?: (error?: unknown) => void): boolean => {
+    if (this.options.turns !== undefined) check('next', FUNCTION, next, 'admission with `turns`');
+    return this.admit(request, nodeDesk(response, next));
+  };
+
+  /** The hook for Fastify: `app.addHook('onRequest', admit.fastify)`. */
+  readonly fastify = (request: R, reply: FastifyReplyLike, done: (error?: Error) => void): void => {
+    this.admit(request, fastifyDesk(reply, done));
+  };
+
+  /**
+   * The answer to a request that is refused; `undefined` lets it in. For Hono, Deno, Bun, workers.
+   *
+   * @param handler makes the answer to a request that is let in; it gets the quota headers, and what is waited for with `turns` is the end of this
+   */
+  fetch(request: R): Response | undefined;
+  fetch(request: R, handler: () => Response | PromiseLike<Response>): Promise<Response>;
+  fetch(request: R, handler?: () => Response | PromiseLike<Response>): Response | undefined | Promise<Response> {
+    const { turns, limiter, key } = this.options;
+    if (limiter !== undefined) check('key', FUNCTION, key, 'admission, for `fetch`');
+    if (turns !== undefined) check('handler', FUNCTION, handler, 'admission with `turns`');
+    const answer = this.ask(request);
+    const headers: [string, string][] = [];
+    this.tell(answer, (name, value) => void headers.push([name, value]));
+    if (answer.retryAfter !== undefined) return refusal(429, this.exceeded, headers);
+    return handler && this.handled(request, handler, headers);
+  }
+
+  private ask(request: R): Answer {
+    const { limiter, key, cost, quotaHeaders = 'all' } = this.options;
+    if (limiter === undefined) return LET_IN;
+    const fields = this.fields!;
+    const whose = key === undefined ? this.addressOf(request as NodeRequest) : key(request);
+    const answer = limiter.tryTake(cost?.(request), whose);
+    const { ok, remaining } = answer;
+    if (ok) return quotaHeaders === 'all' ? { quota: fields.left(remaining, fields.window(answer, whose)) } : LET_IN;
+    const wait = seconds(answer.retryAfter);
+    return { retryAfter: String(wait), quota: quotaHeaders === 'none' ? undefined : fields.left(remaining, wait) };
+  }
+
+  private addressOf({ socket, headers }: NodeRequest): string {
+    return addressOf(socket.remoteAddress, headers, this.options);
+  }
+
+  private tell({ quota, retryAfter }: Answer, tell: (name: string, value: string) => void): void {
+    const policy = quota === undefined ? '' : this.fields!.policy;
+    if (policy !== '') {
+      tell('RateLimit-Policy', policy);
+      tell('RateLimit', quota!);
+    }
+    if (retryAfter !== undefined) tell('Retry-After', retryAfter);
+  }
+
+  private admit(request: R, desk: Desk): boolean {
+    let answer: Answer;
+    try {
+      answer = this.ask(request);
+    } catch (error) {
+      desk.next(error);
+      return false;
+    }
+    this.tell(answer, desk.tell);
+    if (answer.retryAfter !== undefined) {
+      desk.refuse(429, this.exceeded);
+      return false;
+    }
+    if (this.options.turns !== undefined) {
+      this.wait(request, desk, this.options.turns);
+      return false;
+    }
+    desk.next();
+    return true;
+  }
+
+  /** States: *waiting* → *let in* → over; or *waiting* → over, when it has to give way or its caller goes. */
+  private wait(request: R, desk: Desk, turns: RequestReply<Visit<R>, unknown>): void {
+    const gone = new AbortController();
+    let finish: (() => void) | undefined; // once it is let in
+    desk.onClose(() => (finish === undefined ? gone.abort() : finish()));
+    const serve = (): Promise<void> =>
+      new Promise((resolve) => {
+        if (finish !== undefined || gone.signal.aborted) return resolve();
+        finish = resolve;
+        desk.next();
+      });
+    turns({ request, serve }, { signal: gone.signal }).then(serve, (error: unknown) => {
+      if (gone.signal.aborted) return; // nobody is there to be answered
+      if (finish !== undefined) return reportUnhandled(error);
+      if (!(error instanceof RefusedError)) return desk.next(error);
+      for (const [name, value] of Object.entries(error.headers)) desk.tell(name, value);
+      desk.refuse(error.status, error.body);
+    });
+  }
+
+  private async handled(
+    request: R,
+    handler: () => Response | PromiseLike<Response>,
+    headers: [string, string][],
+  ): Promise<Response> {
+    const { turns } = this.options;
+    let response: Response | undefined;
+    const serve = async (): Promise<void> => {
+      response ??= await handler();
+    };
+    try {
+      if (turns !== undefined)
+        await turns({ request, serve }, { signal: (request as { signal?: AbortSignal }).signal });
+      await serve(); // where the pipeline did not
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      return refusal(error.status, error.body, [...headers, ...Object.entries(error.headers)]);
+    }
+    return withHeaders(response!, headers);
+  }
+}
+
+function refusal(status: number, body: string, headers: [string, string][]): Response {
+  return new Response(body, { status, headers: [...headers, ['Content-Type', PROBLEM_JSON]] });
+}
+
+/** The answers of `fetch` can not be changed, only copied. */
+function withHeaders(response: Response, headers: [string, string][]): Response {
+  const append = ({ headers: fields }: Response): void =>
+    headers.forEach(([name, value]) => fields.append(name, value));
+  try {
+    append(response);
+    return response;
+  } catch {
+    const copy = new Response(response.body, response);
+    append(copy);
+    return copy;
+  }
+}

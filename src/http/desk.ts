@@ -1,0 +1,85 @@
+/** The servers of Node, by what they have in common: neither they nor their types are needed. */
+import { PROBLEM_JSON } from './problem.js';
+
+/** What `admission` needs of a request on Node: that of node:http, Express and Fastify has it. */
+export interface NodeRequest {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly socket: { readonly remoteAddress?: string | undefined };
+}
+
+/** What has an end. */
+export interface Closable {
+  readonly destroyed?: boolean;
+  once(event: 'close', listener: () => void): unknown;
+}
+
+/** What it needs of a response on Node. */
+export interface NodeResponse extends Closable {
+  statusCode: number;
+  getHeader(name: string): number | string | string[] | undefined;
+  setHeader(name: string, value: string): unknown;
+  end(body: string): unknown;
+}
+
+/** What it needs of a reply of Fastify. */
+export interface FastifyReplyLike {
+  readonly raw: Closable;
+  code(status: number): unknown;
+  getHeader(name: string): number | string | string[] | undefined;
+  header(name: string, value: string): unknown;
+  send(body: string): unknown;
+}
+
+/** What there is to do to one request, whatever the server. */
+export interface Desk {
+  /** Sets a header, besides what it says already. */
+  readonly tell: (name: string, value: string) => void;
+  /** Answers instead of the handler. */
+  refuse(status: number, body: string): void;
+  /** Gives the request to the handler, or an error to whoever handles errors. */
+  next(error?: unknown): void;
+  /** Calls back when the request has been answered, or its caller has gone. */
+  onClose(listener: () => void): void;
+}
+
+export function nodeDesk(response: NodeResponse, next: ((error?: unknown) => void) | undefined): Desk {
+  return {
+    tell: (name, value) => response.setHeader(name, joined(response.getHeader(name), value)),
+    refuse: (status, body) => {
+      response.statusCode = status;
+      response.setHeader('Content-Type', PROBLEM_JSON);
+      response.end(body);
+    },
+    next: next ?? letIn,
+    onClose: (listener) => onClose(response, listener),
+  };
+}
+
+export function fastifyDesk(reply: FastifyReplyLike, done: (error?: Error) => void): Desk {
+  return {
+    tell: (name, value) => reply.header(name, joined(reply.getHeader(name), value)),
+    refuse: (status, body) => {
+      reply.code(status);
+      reply.header('Content-Type', PROBLEM_JSON);
+      reply.send(body);
+    },
+    next: done,
+    onClose: (listener) => onClose(reply.raw, listener),
+  };
+}
+
+/** One that has closed already says so no more. */
+function onClose(closable: Closable, listener: () => void): void {
+  if (closable.destroyed === true) listener();
+  else closable.once('close', listener);
+}
+
+/** Several limits may be told in one header. */
+function joined(present: number | string | string[] | undefined, value: string): string {
+  return present === undefined ? value : `${present.toString()}, ${value}`;
+}
+
+/** Where there is no `next`: lets in by what is returned. */
+function letIn(...errors: unknown[]): void {
+  if (errors.length > 0) throw errors[0];
+}

@@ -97,6 +97,7 @@ export class Monitor implements StageMonitor {
     }
     if (record === undefined) this.records.set(name, (record = new StageRecord(name, this.owner)));
     record.watch(stage);
+    this.watches.set(record, new StallWatch(stage, this.stallAfter, this.time.now()));
     this.link(record, stage);
     this.wake();
     return record;
@@ -157,17 +158,15 @@ export class Monitor implements StageMonitor {
     return !sleeps;
   }
 
-  /** Notes what `stage` feeds: the stages after it are there before it. */
+  /** Notes what `stage` feeds: the stages after it are there before it, but for those after a queue. */
   private link(record: StageRecord, stage: MonitoredStage): void {
-    const now = this.time.now();
-    this.watches.set(record, new StallWatch(stage, this.stallAfter, now));
     record.feeds = this.recordAfter(stage);
     if (record.feeds === undefined) return;
     let alone = true;
     for (const other of this.records.values()) {
       if (other !== record && other.feeds === record.feeds && other.stage !== undefined) alone = false;
     }
-    this.watches.get(record.feeds)?.fedBy(alone ? stage : undefined, now);
+    this.watches.get(record.feeds)?.fedBy(alone ? stage : undefined, this.time.now());
   }
 
   /** The record of the next stage of this monitor that `stage` feeds. */
@@ -181,7 +180,10 @@ export class Monitor implements StageMonitor {
   }
 
   private look(now: number): void {
-    for (const record of this.records.values()) record.look(now);
+    for (const record of this.records.values()) {
+      record.look(now);
+      if (record.stage !== undefined && record.feeds === undefined) this.link(record, record.stage);
+    }
   }
 
   private watchStalls(now: number): void {

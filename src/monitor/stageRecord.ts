@@ -187,7 +187,7 @@ function sharesOf(stage: MonitoredStage): Shares {
     starved: activity === 'starved' ? 1 - busy : 0,
     itself: activity === 'busy' ? 1 : 0,
     before: activity === 'starved' ? 1 : 0,
-    after: (stage.downstream?.requested ?? Infinity) > 0 ? 0 : 1,
+    after: (stage.downstream?.requested ?? (activity === 'blocked' ? 0 : 1)) > 0 ? 0 : 1,
     used,
   };
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { filter, map, mergeMap, NEVER, Observable, of, Subject, Subscriber, timer, type SchedulerLike } from 'rxjs';
 import { describe, expect, test } from 'vitest';
-import { boundedBuffer, OptionError, pool, pull, rateLimit, shed, type Drop } from 'sluice';
+import { boundedBuffer, boundedQueue, OptionError, pool, pull, rateLimit, shed, type Drop } from 'sluice';
 import { createMonitor, type Monitor, type Snapshot, type StageSnapshot, type Stall } from 'sluice/monitor';
 import { ManualConsumer, ManualSource, VirtualTime } from 'sluice/testing';
 
@@ -135,6 +135,28 @@ describe('counts', () => {
       .subscribe(closed);
     expect(only(monitor.snapshot())).toMatchObject({ stage: 'boundedBuffer', active: false, in: 0, held: 0 });
     expect(monitor.explain()).toBe('nothing limits: no stage has been at work');
+  });
+
+  test('a queue, from when it is made until it has ended, and what it feeds', async () => {
+    const monitor = createMonitor();
+    const queue = boundedQueue<number>({ name: 'orders', capacity: 2, monitor });
+    queue.offer(1);
+    queue.offer(2);
+    expect(only(monitor.snapshot())).toMatchObject({ stage: 'orders', held: 2, capacity: 2, requested: 0, in: 2 });
+    const consumer = new ManualConsumer(queue.pipe(boundedBuffer({ name: 'buffer', capacity: 1, monitor })));
+    const { stages } = monitor.snapshot();
+    expect(stages.map(({ stage, feeds, held }) => ({ stage, feeds, held }))).toEqual([
+      { stage: 'orders', feeds: 'buffer', held: 1 },
+      { stage: 'buffer', feeds: undefined, held: 1 },
+    ]);
+    const sending = queue.send(3);
+    queue.complete();
+    consumer.request(9);
+    await sending;
+    expect(consumer.values).toEqual([1, 2, 3]);
+    const [orders] = monitor.snapshot().stages;
+    expect(orders).toMatchObject({ active: false, in: 3, out: 3, held: 0 });
+    expect(orders!.wait).toMatchObject({ count: expect.any(Number) as number });
   });
 
   test('figures of stages that have ended can be forgotten', () => {

@@ -102,8 +102,8 @@ test.each(['node16', 'bundler'])(
     );
     expect(lines(`${output}/main.js`)).toEqual([
       ...doubled,
-      'traced 1',
       'answered by the handler',
+      'traced 1',
       'squared 4',
       'written a',
       'capacity SLUICE_OPTION',

@@ -141,6 +141,8 @@ interface Waiting<T> {
 }
 
 class RateStage<T> extends Stage<T> {
+  readonly capacity: number = 1;
+  readonly waitsFor: string = 'tokens';
   private keyFunctions: KeyedLimiter<T>['key'][] = [];
   /** Undefined until there is a rate. */
   private claim: Claim | undefined;
@@ -162,17 +164,9 @@ class RateStage<T> extends Stage<T> {
     else this.use(isLimiter(limiter) ? [{ limiter, key }] : limiter.map(keyed));
   }
 
-  get capacity(): number {
-    return 1;
-  }
-
   override get activity(): Activity {
     if (this.waiting === undefined) return 'starved';
     return this.claim?.inLine === true && this.downstream.requested > 0 ? 'busy' : 'blocked';
-  }
-
-  get waitsFor(): string {
-    return 'tokens';
   }
 
   get requested(): number {

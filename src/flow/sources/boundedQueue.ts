@@ -4,7 +4,16 @@ import { RingBuffer } from '../../core/ringBuffer.js';
 import { QueueClosedError } from '../../errors.js';
 import { checkOptions, POSITIVE, required, SIGNAL, STRING } from '../../options.js';
 import { demandOf, ignoresValues, NOTHING, type Demand, type Draining } from '../demand.js';
-import type { Ledger } from '../stageOptions.js';
+import { probeFrom } from '../counted.js';
+import {
+  STAGE_RULES,
+  type Activity,
+  type Ledger,
+  type MonitoredStage,
+  type StageMonitor,
+  type StageProbe,
+} from '../stageOptions.js';
+import { Senders } from './senders.js';
 
 /** The answer to `offer`: taken; no room now; or closed for good. */
 export type Offer = 'accepted' | 'full' | 'closed';
@@ -15,6 +24,8 @@ export interface BoundedQueueOptions {
   capacity: number;
   /** What errors and the ledger call the queue. Default: `'boundedQueue'`. */
   name?: string | undefined;
+  /** Is given the queue, to watch it from the start until it has ended. Default: nobody. */
+  monitor?: StageMonitor | undefined;
 }
 
 /**
@@ -51,18 +62,18 @@ export interface BoundedQueueOptions {
  * @throws OptionError at the call when an option is wrong
  */
 export function boundedQueue<T>(options: BoundedQueueOptions): BoundedQueue<T> {
-  checkOptions('boundedQueue', options, { capacity: required(POSITIVE), name: STRING });
-  return new BoundedQueue(options.capacity, options.name ?? 'boundedQueue');
+  const { capacity, name = 'boundedQueue', monitor } = options;
+  checkOptions('boundedQueue', options, { capacity: required(POSITIVE), name: STRING, monitor: STAGE_RULES.monitor });
+  return new BoundedQueue(capacity, name, monitor);
 }
 
 /**
  * What `boundedQueue` returns. States: *open* → *closing* (`complete` or `error` was called; what was accepted is still
  * delivered) → *ended* (nothing is held: subscribers are told, and one that comes later, from inside `complete` too, at once).
  */
-export class BoundedQueue<T> extends Observable<T> {
+export class BoundedQueue<T> extends Observable<T> implements MonitoredStage {
   private readonly values = new RingBuffer<T>();
-  /** In the order in which they came; one that is aborted leaves from the middle. */
-  private readonly senders = new Set<Sender<T>>();
+  private readonly senders = new Senders<T>();
   private readonly consumers: Consumer<T>[] = [];
   private turn = 0;
   /** Consumers that are to be completed, and take nothing more. */
@@ -73,13 +84,19 @@ export class BoundedQueue<T> extends Observable<T> {
   private end: { readonly error: unknown } | 'complete' | undefined;
   private arrived = 0;
   private delivered = 0;
+  private probe: StageProbe | undefined;
+  /** One value at a time has its wait measured: its number, and the monitor's mark of when it came. */
+  private measured = -1;
+  private mark = -1;
 
   /** Use `boundedQueue`, which checks its options. */
   constructor(
     readonly capacity: number,
     readonly name: string,
+    monitor?: StageMonitor,
   ) {
     super((subscriber) => this.attach(subscriber));
+    this.probe = probeFrom(monitor?.add(this));
   }
 
   /** Values held. */
@@ -95,6 +112,26 @@ export class BoundedQueue<T> extends Observable<T> {
   /** True from `complete` or `error` on. */
   get closed(): boolean {
     return this.end !== undefined;
+  }
+
+  /** Values held: the same as `size`. */
+  get held(): number {
+    return this.values.size;
+  }
+
+  /** Values that it would accept now. */
+  get requested(): number {
+    return this.closed ? 0 : this.capacity - this.values.size;
+  }
+
+  /** What it does now, for a monitor. */
+  get activity(): Activity {
+    return this.values.size > 0 ? 'blocked' : 'starved';
+  }
+
+  /** The demand of the consumer that came first, for a monitor. */
+  get downstream(): Demand | undefined {
+    return this.consumers[0]?.demand;
   }
 
   /** What went through so far: `in` counts what was accepted. */
@@ -118,31 +155,14 @@ export class BoundedQueue<T> extends Observable<T> {
    * @throws OptionError by rejection, when an option is wrong
    * @throws QueueClosedError when the queue is closed, or is while it waits
    */
-  send(value: T, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
-    return new Promise((resolve, reject) => {
-      checkOptions('send', options, { signal: SIGNAL });
-      const { signal } = options;
-      if (signal?.aborted) return reject(signal.reason as Error);
-      if (this.closed) return reject(this.closedError());
-      if (this.values.size < this.capacity) {
-        this.take(value);
-        resolve();
-        return this.drain();
-      }
-      const settle = (answer: () => void): void => {
-        this.senders.delete(sender);
-        signal?.removeEventListener('abort', abort);
-        answer();
-      };
-      const sender: Sender<T> = {
-        value,
-        accept: () => settle(resolve),
-        refuse: (error) => settle(() => reject(error)),
-      };
-      const abort = (): void => sender.refuse(signal?.reason as Error);
-      signal?.addEventListener('abort', abort);
-      this.senders.add(sender);
-    });
+  async send(value: T, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    checkOptions('send', options, { signal: SIGNAL });
+    const { signal } = options;
+    if (signal?.aborted) throw signal.reason;
+    if (this.closed) throw this.closedError();
+    if (this.values.size >= this.capacity) return this.senders.wait(value, signal);
+    this.take(value);
+    this.drain();
   }
 
   /** Closes the queue: waiting senders are refused, what was accepted is delivered, then subscribers complete. */
@@ -159,7 +179,7 @@ export class BoundedQueue<T> extends Observable<T> {
     if (this.closed) return;
     this.end = end;
     this.telling = true;
-    for (const sender of this.senders) sender.refuse(this.closedError());
+    this.senders.refuse(this.closedError());
     this.drain();
   }
 
@@ -170,6 +190,7 @@ export class BoundedQueue<T> extends Observable<T> {
   private take(value: T): void {
     this.arrived++;
     this.values.push(value);
+    if (this.probe !== undefined) this.tellArrival(this.probe);
   }
 
   private attach(subscriber: Subscriber<T>): void {
@@ -211,7 +232,7 @@ export class BoundedQueue<T> extends Observable<T> {
         const consumer = this.nextWithRoom();
         if (consumer === undefined) break;
         const value = this.values.shift();
-        this.delivered++;
+        if (++this.delivered === this.measured) this.tellWait();
         this.admit(); // before the value is out: the place that became free is the first sender's, whatever happens meanwhile
         consumer.subscriber.next(value);
       }
@@ -223,7 +244,20 @@ export class BoundedQueue<T> extends Observable<T> {
 
   private tellEnds(): void {
     for (const { subscriber } of this.consumers.filter(leaves)) subscriber.complete();
-    if (this.ended) for (const { subscriber } of [...this.consumers]) this.tellEnd(subscriber);
+    if (!this.ended) return;
+    this.probe?.released();
+    for (const { subscriber } of [...this.consumers]) this.tellEnd(subscriber);
+  }
+
+  private tellArrival(probe: StageProbe): void {
+    probe.arrived();
+    if (!probe.sampling || this.delivered < this.measured) return;
+    this.measured = this.arrived;
+    this.mark = probe.mark();
+  }
+
+  private tellWait(): void {
+    this.probe!.waited(this.probe!.since(this.mark));
   }
 
   /** True when there is nothing to deliver and never will be. */
@@ -237,8 +271,7 @@ export class BoundedQueue<T> extends Observable<T> {
   }
 
   private admit(): void {
-    for (const sender of this.senders) {
-      if (this.values.size >= this.capacity) return;
+    for (let sender; this.values.size < this.capacity && (sender = this.senders.first) !== undefined;) {
       this.take(sender.value);
       sender.accept();
     }
@@ -264,12 +297,4 @@ interface Consumer<T> {
 
 function leaves({ demand }: Consumer<never>): boolean {
   return demand === NOTHING;
-}
-
-interface Sender<T> {
-  readonly value: T;
-  /** Ends the wait: the value is in the queue. */
-  readonly accept: () => void;
-  /** Ends the wait: the value is not taken. */
-  readonly refuse: (error: Error) => void;
 }

@@ -6,6 +6,9 @@ const root = (path: string): string => fileURLToPath(new URL(`../${path}`, impor
 /** Where a JSON report is written, besides the one on the terminal. */
 const report = process.env['VITEST_REPORT'];
 
+/** Milliseconds for a test: only for one that hangs, for a machine may be slow. */
+const PATIENCE = 60_000;
+
 /** `--mode deep` runs each law 100,000 times, as before a release. */
 export default defineConfig(({ mode }) => ({
   test: {
@@ -26,13 +29,21 @@ export default defineConfig(({ mode }) => ({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/package/**', 'test/docs/**'],
+          testTimeout: PATIENCE,
           setupFiles: [root('.config/vitest.setup.ts')],
           deps: { interopDefault: false }, // CommonJS as Node and bundlers have it
           ...(mode === 'deep' && { env: { SLUICE_RUNS: '100000' }, testTimeout: 3_600_000 }),
         },
       },
       // What was built: the package as users install it, and the documentation's examples.
-      { test: { name: 'package', include: ['test/{package,docs}/**/*.test.ts'] } },
+      {
+        test: {
+          name: 'package',
+          include: ['test/{package,docs}/**/*.test.ts'],
+          testTimeout: PATIENCE,
+          hookTimeout: 2 * PATIENCE,
+        },
+      },
     ],
   },
 }));

@@ -73,7 +73,7 @@ describe('options', () => {
 
   test('an option that is like none is answered with those there are', () => {
     const message = wrong(() => boundedQueue({ capacity: 1, onDrop: () => undefined } as never)).message;
-    expect(message).toBe('`boundedQueue` has no option `onDrop`. It has `capacity`, `name`');
+    expect(message).toBe('`boundedQueue` has no option `onDrop`. It has `capacity`, `name`, `monitor`');
   });
 
   test('missing options are refused as a whole', () => {

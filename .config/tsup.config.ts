@@ -8,6 +8,7 @@ export default defineConfig({
     node: 'src/node/index.ts',
     opentelemetry: 'src/opentelemetry/index.ts',
     prometheus: 'src/prometheus/index.ts',
+    terminal: 'src/terminal/index.ts',
     testing: 'src/testing/index.ts',
     threads: 'src/threads/index.ts',
   },

@@ -20,7 +20,7 @@ export default defineConfig(({ mode }) => ({
             { find: /^sluice$/, replacement: root('src/index.ts') },
             { find: /^(\.\.\/)+dist\/index\.js$/, replacement: root('src/index.ts') }, // the models of bench/control
             {
-              find: /^sluice\/(http|monitor|node|opentelemetry|prometheus|testing|threads)$/,
+              find: /^sluice\/(http|monitor|node|opentelemetry|prometheus|terminal|testing|threads)$/,
               replacement: root('src/$1/index.ts'),
             },
           ],

@@ -54,7 +54,7 @@ const LONGEST = 15;
 const GOLDEN = 0.618_033_988_749_895;
 
 /** RxJS's actions keep the timer that the platform gave them as `id`. */
-function unref(action: Subscription): void {
+export function unref(action: Subscription): void {
   const { id } = action as { id?: { unref?: () => void } | number };
   if (typeof id === 'object') id.unref?.();
 }

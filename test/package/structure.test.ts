@@ -22,6 +22,7 @@ const LAYERS: [layer: RegExp, allowed: RegExp][] = [
   [/^src\/monitor\//, /^(src\/(core\/.*|flow\/.*|(errors|options)\.ts)|rxjs|hdr-histogram-js\/.*)$/],
   [/^src\/http\//, /^(src\/(core\/.*|flow\/.*|(errors|options)\.ts)|rxjs|structured-headers)$/],
   [/^src\/node\//, /^(src\/(core\/.*|flow\/.*|(index|errors|options)\.ts)|rxjs|node:\w+)$/],
+  [/^src\/terminal\//, /^(src\/(monitor\/.*|flow\/.*|(errors|options)\.ts)|rxjs|node:\w+|string-width)$/],
   [/^src\/threads\//, /^(src\/(flow\/.*|(index|errors|options)\.ts)|node:\w+)$/],
   [/^src\/prometheus\//, /^(src\/(monitor\/(figures|snapshot)\.ts|(index|errors|options)\.ts)|rxjs|prom-client)$/],
   [
@@ -63,6 +64,7 @@ const ELSEWHERE: Record<string, { file: string; test: string; page: string }> = 
     test: 'test/http/clientAddress.test.ts',
     page: 'docs/http/admission.md',
   },
+  frame: { file: 'src/terminal/frame.ts', test: 'test/terminal/frame.test.ts', page: 'docs/monitor/terminal.md' },
   Sink: { file: 'src/flow/sinks/sink.ts', test: 'test/flow/sinks/sink.test.ts', page: 'docs/writing-your-own.md' },
 };
 /** Which folder of docs/ has the page of what needs Node. */
@@ -72,6 +74,7 @@ const NODE_PAGES: Record<string, string> = {
   writeTo: 'sinks',
   threads: 'workers',
   prometheus: 'monitor',
+  terminal: 'monitor',
 };
 
 describe('layers', () => {

@@ -5,6 +5,7 @@ import { Agent, createServer, request as httpRequest } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { Subject } from 'rxjs';
 import { elastic, pool, rateLimit, shed, slidingWindow } from 'sluice';
+import { createMonitor } from 'sluice/monitor';
 import { threads } from 'sluice/threads';
 import { CLASSES } from './classes.mjs';
 
@@ -21,7 +22,6 @@ const counts = Object.fromEntries(CLASSES.map(({ name }) => [name, { received: 0
 const priorities = new Map(CLASSES.map(({ name, priority }) => [name, priority]));
 /** How the customer of an order is answered, while it is in work. @type {Map<number, (status: number) => void>} */
 const waiting = new Map();
-let mailing = 0;
 let bytes = 0;
 
 /** @param {number | undefined} port @param {string | Uint8Array} body @returns {Promise<void>} */
@@ -37,9 +37,7 @@ function post(port, body) {
   });
 }
 
-/** @type {import('sluice').MonitoredStage[]} */
-const stages = [];
-const monitor = { add: (/** @type {import('sluice').MonitoredStage} */ stage) => void stages.push(stage) };
+const monitor = createMonitor();
 
 /** @param {Order} order @param {number} status */
 function answer({ id }, status) {
@@ -76,14 +74,9 @@ const done = new Promise((resolve, reject) => {
       pool(invoices, { name: 'invoices', concurrency: 2, waiting: 0, monitor }),
       pool(
         async (/** @type {Invoiced} */ order) => {
-          mailing++;
-          try {
-            bytes += order.pdf.length;
-            await post(mailPort, order.pdf);
-            return order;
-          } finally {
-            mailing--;
-          }
+          bytes += order.pdf.length;
+          await post(mailPort, order.pdf);
+          return order;
         },
         {
           name: 'mail',
@@ -117,13 +110,7 @@ const server = createServer(async (request, response) => {
   orders.next(order);
 });
 
-const report = () => ({
-  classes: counts,
-  mailing,
-  mailPool: stages.find(({ name }) => name === 'mail')?.figures?.().concurrency,
-  bytes,
-  ledgers: stages.map(({ ledger }) => ledger).reverse(),
-});
+const report = () => ({ classes: counts, bytes, snapshot: monitor.snapshot() });
 
 server.listen(0, '127.0.0.1', () => process.send?.({ address: server.address() }));
 const reporting = setInterval(() => process.send?.({ report: report() }), 250);

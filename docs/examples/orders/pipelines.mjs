@@ -2,6 +2,7 @@
 // @ts-check
 import { filter, map, mergeMap, Subject } from 'rxjs';
 import { boundedBuffer, boundedQueue, pool } from 'sluice';
+import { createMonitor } from 'sluice/monitor';
 
 /**
  * @typedef {{ id: number, email?: string, item: string, at: number }} Order
@@ -10,7 +11,8 @@ import { boundedBuffer, boundedQueue, pool } from 'sluice';
  *   offer: (order: Order) => 'accepted' | 'full' | 'closed',
  *   waiting: () => number,
  *   finish: () => Promise<void>,
- *   ledgers: () => import('sluice').Ledger[],
+ *   ledgers: () => Pick<import('sluice').Ledger, 'stage' | 'in' | 'out' | 'dropped' | 'held'>[],
+ *   snapshot: () => import('sluice/monitor').Snapshot | undefined,
  * }} Pipeline
  */
 
@@ -29,9 +31,7 @@ const prepare = (/** @type {(order: Order) => void} */ reject) => [
  * @returns {Pipeline}
  */
 export function withSluice(send, reject) {
-  /** @type {import('sluice').MonitoredStage[]} */
-  const stages = [];
-  const monitor = { add: (/** @type {import('sluice').MonitoredStage} */ stage) => void stages.push(stage) };
+  const monitor = createMonitor();
   const queue = boundedQueue({ capacity: 100, name: 'orders' });
   const [validate, enrich] = prepare(reject);
   const done = new Promise((resolve, fail) => {
@@ -51,12 +51,13 @@ export function withSluice(send, reject) {
   });
   return {
     offer: (order) => queue.offer(order),
-    waiting: () => queue.size + stages.reduce((sum, stage) => sum + stage.held, 0),
+    waiting: () => queue.size + monitor.snapshot().stages.reduce((sum, stage) => sum + stage.held, 0),
     finish: async () => {
       queue.complete();
       await done; // all that was accepted is sent
     },
-    ledgers: () => [queue.ledger, ...[...stages].reverse().map((stage) => stage.ledger)],
+    ledgers: () => [queue.ledger, ...monitor.snapshot().stages],
+    snapshot: () => monitor.snapshot(),
   };
 }
 
@@ -88,5 +89,6 @@ export function withMergeMap(send, reject) {
     waiting: () => inside,
     finish: async () => subscription.unsubscribe(), // nobody waits for a queue of any length: what is in it is lost
     ledgers: () => [],
+    snapshot: () => undefined,
   };
 }

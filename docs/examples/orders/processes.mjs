@@ -15,7 +15,8 @@ process.on('SIGINT', () => {
 
 /** @param {string} file @param {(string | number)[]} args */
 export function start(file, ...args) {
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args.map(String));
+  const path = fileURLToPath(new URL(file, import.meta.url));
+  const child = fork(path, args.map(String), { serialization: 'advanced' }); // Infinity stays what it is
   children.add(child);
   child.on('exit', () => children.delete(child));
   return child;

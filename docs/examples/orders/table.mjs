@@ -1,5 +1,6 @@
 // What the terminal shows.
 // @ts-check
+import { terminal } from 'sluice/terminal';
 
 /** @param {string[][]} rows the first is the head; columns are as wide as they need to be, numbers to the right */
 export function table(rows) {
@@ -12,8 +13,28 @@ export function table(rows) {
 
 export const count = (/** @type {number} */ n) => Math.round(n).toLocaleString('en');
 
-/** Prints the live figures: one line redrawn in place on a terminal, one line a second elsewhere. */
+/** What the stages of another process do, from the snapshots that it sends: below all else on a terminal, not at all elsewhere. */
+class Stages {
+  /** @type {import('sluice/monitor').Snapshot | undefined} */
+  #latest;
+  /** @type {import('rxjs').Subscription | undefined} */
+  #view;
+
+  /** @param {import('sluice/monitor').Snapshot | undefined} snapshot */
+  show(snapshot) {
+    if (!process.stdout.isTTY || !snapshot) return;
+    this.#latest = snapshot;
+    this.#view ??= terminal({ snapshot: () => this.#latest ?? snapshot }, { output: process.stdout });
+  }
+
+  end() {
+    this.#view?.unsubscribe();
+  }
+}
+
+/** Prints the live figures: one line a second. */
 export class Live {
+  #stages = new Stages();
   #at = 0;
   /** @type {any} */
   #before;
@@ -26,6 +47,7 @@ export class Live {
 
   /** @param {any} report */
   show(report) {
+    this.#stages.show(report.snapshot);
     const now = Date.now();
     if (!this.#before) {
       this.#before = report;
@@ -48,20 +70,18 @@ export class Live {
     ];
     this.#before = report;
     this.#at = now;
-    if (process.stdout.isTTY) process.stdout.write(`\r${cells.join(' ')}`);
-    else console.log(cells.join(' '));
+    console.log(cells.join(' '));
   }
 
   end() {
-    if (process.stdout.isTTY) console.log();
+    this.#stages.end();
   }
 }
 
-/** The figures of each class and of the pools: a table redrawn in place on a terminal, one line a second elsewhere. */
+/** The figures of each class and of the pools: one line a second. */
 export class ClassTable {
+  #stages = new Stages();
   #at = 0;
-  /** Lines on the terminal that are to be drawn over. */
-  #lines = 0;
   /** @type {any} */
   #before;
 
@@ -72,6 +92,7 @@ export class ClassTable {
 
   /** @param {any} report */
   show(report) {
+    this.#stages.show(report.snapshot);
     const now = Date.now();
     if (now - this.#at < 900) return;
     const before = this.#before;
@@ -81,33 +102,16 @@ export class ClassTable {
     if (!before) return;
     const rate = (/** @type {string} */ name, /** @type {string} */ key) =>
       count((report.classes[name][key] - before.classes[name][key]) / seconds);
-    const dropped = (/** @type {string} */ name, /** @type {string} */ reason) =>
-      count(report.classes[name].shed[reason] ?? 0);
-    const held = (/** @type {string} */ stage) =>
-      count(report.ledgers.find((/** @type {any} */ ledger) => ledger.stage === stage)?.held ?? 0);
-    const pools = `admission ${held('admission')} waiting   invoices ${held('invoices')}   mail ${report.mailing} of ${report.mailPool}   sms ${held('sms')}`;
-    if (!process.stdout.isTTY) {
-      const cells = this.classes.map((name) => `${name} ${rate(name, 'received')}/${rate(name, 'done')}`);
-      return console.log(`${cells.join('  ')}   ${pools}`);
-    }
-    const rows = this.classes.map((name) => [
-      name,
-      ...['received', 'done'].map((key) => rate(name, key)),
-      ...['evicted', 'overflow', 'expired'].map((reason) => dropped(name, reason)),
-    ]);
-    const text = `${table([['', 'in/s', 'done/s', 'evicted', 'no room', 'too old'], ...rows])}\n${pools}`;
-    if (this.#lines > 0) process.stdout.write(`\x1b[${this.#lines}A\x1b[J`);
-    console.log(text);
-    this.#lines = text.split('\n').length;
-  }
-
-  /** Says something between the figures. @param {string} text */
-  note(text) {
-    console.log(text);
-    this.#lines = 0;
+    const stage = (/** @type {string} */ name) =>
+      report.snapshot.stages.find((/** @type {any} */ stage) => stage.stage === name);
+    const held = (/** @type {string} */ name) => count(stage(name).held);
+    const { running, concurrency } = stage('mail').pool ?? { running: 0, concurrency: 0 };
+    const pools = `admission ${held('admission')} waiting   invoices ${held('invoices')}   mail ${running} of ${concurrency}   sms ${held('sms')}`;
+    const cells = this.classes.map((name) => `${name} ${rate(name, 'received')}/${rate(name, 'done')}`);
+    console.log(`${cells.join('  ')}   ${pools}`);
   }
 
   end() {
-    this.#lines = 0;
+    this.#stages.end();
   }
 }

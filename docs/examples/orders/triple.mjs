@@ -26,7 +26,7 @@ export async function tripled(seconds) {
   let id = 0;
   const order = () => ({ id, item: 'book', email: `reader${id}@example.org`, class: classOf(id++) });
   await postOrders({ port, rate: FIRST_RATE, seconds: half, connections: 100, order });
-  live.note(`the load triples: ${THEN_RATE} orders a second`);
+  console.log(`the load triples: ${THEN_RATE} orders a second`);
   await postOrders({ port, rate: THEN_RATE, seconds: half, connections: 600, order });
 
   service.send('finish');
@@ -52,7 +52,7 @@ export async function tripled(seconds) {
   console.log(
     `\n${table([
       ['ledger', 'in', 'out', 'dropped', 'held'],
-      ...final.ledgers.map((/** @type {import('sluice').Ledger} */ l) => [
+      ...final.snapshot.stages.map((/** @type {import('sluice/monitor').StageSnapshot} */ l) => [
         l.stage,
         ...[l.in, l.out, l.dropped, l.held].map(count),
       ]),
@@ -68,7 +68,7 @@ export async function tripled(seconds) {
       classes.every((row) => row.received === row.done + dropped(row)),
     ],
     ['classes: nobody of the top class was lost', top?.received === top?.done && top?.received > 0],
-    ['classes: every stage’s in = out + dropped + held, and nothing is held', final.ledgers.every(balanced)],
+    ['classes: every stage’s in = out + dropped + held, and nothing is held', final.snapshot.stages.every(balanced)],
     ['classes: the SMS provider never answered 429', counted.refused === 0],
     [
       'classes: the SMS provider counted what was done',
@@ -77,7 +77,7 @@ export async function tripled(seconds) {
   ];
 }
 
-/** @param {import('sluice').Ledger} ledger */
+/** @param {Pick<import('sluice').Ledger, 'in' | 'out' | 'dropped' | 'held'>} ledger */
 export function balanced(ledger) {
   return ledger.in === ledger.out + ledger.dropped && ledger.held === 0;
 }

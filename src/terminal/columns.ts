@@ -77,10 +77,11 @@ function filled(full: number): string {
 }
 
 /** Busy, blocked, starved: each its part of `TIME_BAR` columns. */
-function timeBar({ active, perSecond: { busy, blocked, starved } }: StageSnapshot, paint: Paint): string {
+function timeBar({ active, perSecond }: StageSnapshot, paint: Paint): string {
   if (!active) return paint('dim', left('ended', TIME_BAR));
+  const [busy, blocked, starved] = [perSecond.busy, perSecond.blocked, perSecond.starved].map(sane) as Three;
   const sum = busy + blocked + starved;
-  const columns = (part: number): number => Math.round(sum > 0 && Number.isFinite(sum) ? (part / sum) * TIME_BAR : 0);
+  const columns = (part: number): number => (sum > 0 ? Math.round((part / sum) * TIME_BAR) : 0);
   const first = columns(busy);
   const second = columns(busy + blocked) - first;
   return (
@@ -88,6 +89,13 @@ function timeBar({ active, perSecond: { busy, blocked, starved } }: StageSnapsho
     paint('yellow', BLOCKED.repeat(second)) +
     paint('dim', STARVED.repeat(TIME_BAR - first - second))
   );
+}
+
+type Three = [number, number, number];
+
+/** What another process sent may be anything. */
+function sane(perSecond: number): number {
+  return perSecond > 0 ? Math.min(perSecond, 1_000) : 0;
 }
 
 function running({ pool }: StageSnapshot, paint: Paint): string {

@@ -16,7 +16,7 @@ test('the live view', async () => {
   const drawn = drawTerminal(
     `terminal(monitor): the demo, ${when}`,
     'A table of five stages with rates, bars of what they hold and of where their time goes, waits and calls, and the sentence that says what limits.',
-    frame(snapshot, { width: 140, colour: true }),
+    frame(snapshot, { width: 160, colour: true }),
   );
   await expect(drawn, 'to draw it anew: npm run docs').toMatchFileSnapshot(picture('terminal'));
 });

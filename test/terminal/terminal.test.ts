@@ -187,7 +187,10 @@ describe('on a terminal', () => {
   test('a dumb terminal is written to as a log is', async () => {
     const { TERM } = process.env;
     process.env['TERM'] = 'dumb';
-    onTestFinished(() => void (TERM === undefined ? delete process.env['TERM'] : (process.env['TERM'] = TERM)));
+    onTestFinished(() => {
+      if (TERM === undefined) delete process.env['TERM'];
+      else process.env['TERM'] = TERM;
+    });
     const tty = new Tty();
     const { time, monitor, end } = setUp(tty);
     work(time, monitor);

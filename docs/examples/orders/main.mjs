@@ -68,7 +68,7 @@ console.log(
 console.log(
   `\n${table([
     ['ledger', 'in', 'out', 'dropped', 'held'],
-    ...sluice.ledgers.map((/** @type {import('sluice').Ledger} */ l) => [
+    ...sluice.snapshot.stages.map((/** @type {import('sluice/monitor').StageSnapshot} */ l) => [
       l.stage,
       ...[l.in, l.out, l.dropped, l.held].map(count),
     ]),
@@ -92,7 +92,7 @@ const checks = [
     'sluice: received = sent + rejected + answered 429',
     sluice.received === sluice.sent + sluice.rejected + sluice.refused,
   ],
-  ['sluice: every stage’s in = out + dropped + held, and nothing is held', sluice.ledgers.every(balanced)],
+  ['sluice: every stage’s in = out + dropped + held, and nothing is held', sluice.snapshot.stages.every(balanced)],
   ['sluice: the e-mail service counted what was sent', sluice.sentByMailServer === sluice.sent],
   ...classes,
   ['NDJSON: every row was summed up', streamed.right],

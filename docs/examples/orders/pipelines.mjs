@@ -11,7 +11,6 @@ import { createMonitor } from 'sluice/monitor';
  *   offer: (order: Order) => 'accepted' | 'full' | 'closed',
  *   waiting: () => number,
  *   finish: () => Promise<void>,
- *   ledgers: () => Pick<import('sluice').Ledger, 'stage' | 'in' | 'out' | 'dropped' | 'held'>[],
  *   snapshot: () => import('sluice/monitor').Snapshot | undefined,
  * }} Pipeline
  */
@@ -32,7 +31,7 @@ const prepare = (/** @type {(order: Order) => void} */ reject) => [
  */
 export function withSluice(send, reject) {
   const monitor = createMonitor();
-  const queue = boundedQueue({ capacity: 100, name: 'orders' });
+  const queue = boundedQueue({ capacity: 100, name: 'orders', monitor });
   const [validate, enrich] = prepare(reject);
   const done = new Promise((resolve, fail) => {
     queue
@@ -51,12 +50,11 @@ export function withSluice(send, reject) {
   });
   return {
     offer: (order) => queue.offer(order),
-    waiting: () => queue.size + monitor.snapshot().stages.reduce((sum, stage) => sum + stage.held, 0),
+    waiting: () => monitor.snapshot().stages.reduce((sum, stage) => sum + stage.held, 0),
     finish: async () => {
       queue.complete();
       await done; // all that was accepted is sent
     },
-    ledgers: () => [queue.ledger, ...monitor.snapshot().stages],
     snapshot: () => monitor.snapshot(),
   };
 }
@@ -88,7 +86,6 @@ export function withMergeMap(send, reject) {
     },
     waiting: () => inside,
     finish: async () => subscription.unsubscribe(), // nobody waits for a queue of any length: what is in it is lost
-    ledgers: () => [],
     snapshot: () => undefined,
   };
 }

@@ -48,8 +48,7 @@ const report = () => {
   peakHeap = Math.max(peakHeap, heap);
   const waiting = Math.max(0, pipeline.waiting() - inFlight);
   const [p50, p99] = [latency.percentile(50), latency.percentile(99)];
-  const { ledgers, snapshot } = pipeline;
-  return { ...counts, waiting, inFlight, heap, peakHeap, p50, p99, ledgers: ledgers(), snapshot: snapshot() };
+  return { ...counts, waiting, inFlight, heap, peakHeap, p50, p99, snapshot: pipeline.snapshot() };
 };
 
 server.listen(0, '127.0.0.1', () => process.send?.({ address: server.address() }));

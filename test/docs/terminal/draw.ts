@@ -1,9 +1,10 @@
 /** Text with the colours of a terminal as SVG: the window of a terminal, dark on light and on dark pages. */
+import { stripVTControlCharacters } from 'node:util';
 
 /** The window as the text of an SVG file. */
 export function drawTerminal(title: string, description: string, output: string): string {
   const lines = output.split('\n');
-  const columns = Math.max(...lines.map((line) => [...line.replace(/\x1b\[\d+m/g, '')].length));
+  const columns = Math.max(...lines.map((line) => stripVTControlCharacters(line).length));
   const width = Math.ceil(2 * MARGIN + columns * COLUMN);
   const height = TOP + lines.length * ROW + MARGIN;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="title desc">
@@ -44,25 +45,23 @@ function drawLine(line: string, top: number): string {
     const code = /^\x1b\[(\d+)m$/.exec(part)?.[1];
     if (code !== undefined) style = CLASSES[code] ?? '';
     else if (part !== '') {
-      const characters = [...part];
       const x = round(MARGIN + column * COLUMN);
       if (part.trim() !== '') drawn.push(drawPart(part, x, top, style));
-      column += characters.length;
+      column += part.length;
     }
   }
   return drawn.join('');
 }
 
 function drawPart(part: string, x: number, top: number, style: string): string {
-  const characters = [...part];
   const name = style === '' ? '' : ` class="${style}"`;
   const box = (columns: number, opacity = ''): string =>
     `<rect${name} x="${x}" y="${top}" width="${round(columns * COLUMN)}" height="${ROW - 4}"${style === '' ? ' fill="#e6edf3"' : ''}${opacity}/>`;
-  if (/[▒░]/.test(part)) return box(characters.length, ` opacity="${part.startsWith('▒') ? 0.5 : 0.2}"`);
+  if (/[▒░]/.test(part)) return box(part.length, ` opacity="${part.startsWith('▒') ? 0.5 : 0.2}"`);
   if (/[█▉▊▋▌▍▎▏]/.test(part)) {
-    return box(characters.reduce((sum, block) => sum + (0x2590 - block.charCodeAt(0)) / 8, 0));
+    return box(Array.from(part).reduce((sum, block) => sum + (0x2590 - block.charCodeAt(0)) / 8, 0));
   }
-  const length = round(characters.length * COLUMN);
+  const length = round(part.length * COLUMN);
   return `<text${name} x="${x}" y="${top + 12}" textLength="${length}" lengthAdjust="spacingAndGlyphs">${escaped(part)}</text>`;
 }
 

@@ -6,6 +6,7 @@ import { fromReadable, writeTo } from 'sluice/node';
 import { createMonitor } from 'sluice/monitor';
 import { spanSources, traced } from 'sluice/opentelemetry';
 import { prometheus, type PrometheusOptions } from 'sluice/prometheus';
+import { frame, terminal, type TerminalOptions } from 'sluice/terminal';
 import { threads, type ThreadsOptions } from 'sluice/threads';
 
 const options: PoolOptions<number> = { concurrency: 2, order: 'source' };
@@ -19,6 +20,9 @@ for await (const value of toAsyncIterable(doubled)) console.log(value.toString()
 const monitor = createMonitor();
 const labels: PrometheusOptions = { labels: { pipeline: 'squares' } };
 prometheus(monitor, labels).unsubscribe();
+const view: TerminalOptions = { output: new PassThrough(), every: 100 };
+terminal(monitor, view).unsubscribe();
+if (frame(monitor.snapshot(), { width: 20 }) === '') throw new Error('nothing was drawn');
 const sources = spanSources<{ id: number }>();
 const ids: Observable<number> = pull([{ id: 1 }]).pipe(
   pool(

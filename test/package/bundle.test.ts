@@ -6,7 +6,7 @@ import { root } from './project.js';
 
 /** Ceilings in bytes: a few per cent above what was measured, so that nothing grows unseen. */
 const CEILINGS: Record<string, number> = {
-  batch: 4_070,
+  batch: 4_060,
   boundedBuffer: 4_250,
   broadcast: 6_070,
   mergePriority: 4_990,
@@ -23,7 +23,7 @@ const CEILINGS: Record<string, number> = {
   drain: 2_010,
   Stage: 2_050,
   Sink: 1_780,
-  toAsyncIterable: 5_030,
+  toAsyncIterable: 5_020,
   toReadableStream: 4_830,
   SluiceError: 210,
   OptionError: 270,
@@ -38,16 +38,16 @@ const CEILINGS: Record<string, number> = {
   ThrottledError: 330,
   MissingPackageError: 320,
   ThreadError: 310,
-  workers: 5_650,
+  workers: 5_640,
   RefusedError: 440,
-  scaleSignal: 3_000,
+  scaleSignal: 2_990,
   exponential: 1_080,
   decorrelated: 970,
   fixed: 600,
   retryBudget: 1_360,
-  throttleCalls: 1_760,
-  elastic: 2_350,
-  adaptive: 2_960,
+  throttleCalls: 1_750,
+  elastic: 2_340,
+  adaptive: 2_950,
 };
 /** The same for sluice/http; with its parser of structured fields. */
 const HTTP: Record<string, number> = {
@@ -55,12 +55,12 @@ const HTTP: Record<string, number> = {
   clientAddress: 2_060,
   requestReply: 4_720,
   refuse: 540,
-  politeFetch: 5_330,
+  politeFetch: 5_320,
 };
 /** Where these are to get, and are not yet. */
 const TARGETS: Record<string, number> = { boundedBuffer: 2_000, pool: 4_000, rateLimit: 3_000, shed: 3_000 };
 /** The budget of sources, buffers, pool and sinks together, in bytes, and of `import * as sluice from 'sluice'`. */
-const CORE = 13_710;
+const CORE = 13_700;
 const WHOLE = 28_950;
 /** What is not of that core. */
 const CONTROL = [

@@ -66,6 +66,18 @@ export async function page(r) {
         ratio >= 3,
       ]);
     }),
+    [
+      'broadcast to 100 subscribers, a value and subscriber, against an RxJS Subject',
+      '≤ 1.5×',
+      times(r.fanOut.ratio),
+      r.fanOut.ratio <= 1.5,
+    ],
+    [
+      'heap of its ring of 10,000 objects with 100 subscribers, against 1',
+      'one ring',
+      `${r.fanOut.heap[100].toFixed(2)} MB against ${r.fanOut.heap[1].toFixed(2)} MB`,
+      r.fanOut.heap[100] <= 1.05 * r.fanOut.heap[1],
+    ],
     ['peak heap of batches over 10,000,000 values', '≤ 60 MB', `${r.batchPeak.toFixed(1)} MB`, r.batchPeak <= 60],
     ...[
       ['toAsyncIterable', 'async generator'],

@@ -172,6 +172,15 @@ test('a snapshot that went through JSON is drawn as it was', () => {
   expect(frame(JSON.parse(JSON.stringify(snapshot)) as Snapshot, { width: 140 })).toBe(frame(snapshot, { width: 140 }));
 });
 
+test.each([
+  { busy: 0, blocked: -5e-324, starved: 1e-323 },
+  { busy: 1e308, blocked: -1e308, starved: 1 },
+  { busy: NaN, blocked: Infinity, starved: 0 },
+])('a bar is ten columns wide, whatever another process sent: %o', (perSecond) => {
+  const { stages, ...rest } = overloaded();
+  expect(frame({ ...rest, stages: [{ ...stages[0]!, perSecond }] }, { width: 30 })).toMatch(/admission {2}[█▒·]{10}$/m);
+});
+
 test('no stages', () => {
   expect(frame(createMonitor().snapshot())).toMatch(/^nothing limits: no stage has been at work\n/);
 });

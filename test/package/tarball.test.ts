@@ -4,7 +4,7 @@ import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/co
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, expect, test } from 'vitest';
-import { pack, read, temporaryFolder } from './project.js';
+import { filesBelow, pack, read, temporaryFolder } from './project.js';
 
 const folder = temporaryFolder();
 const tarball = readFileSync(pack(folder.path));
@@ -36,6 +36,14 @@ test('it has no runtime dependency', () => {
   });
   const meta = Object.fromEntries(Object.keys(optional).map((name) => [name, { optional: true }]));
   expect(manifest['peerDependenciesMeta']).toEqual(meta);
+});
+
+test('the licence of each package that is built in is there', () => {
+  const builtIn = filesBelow('dist', '.js').flatMap((file) =>
+    [...read(file).matchAll(/^\/\/ node_modules\/((?:@[^/]+\/)?[^/]+)/gm)].map(([, name]) => name!),
+  );
+  expect(builtIn.length).toBeGreaterThan(0);
+  expect([...new Set(builtIn)].filter((name) => !read('LICENSE').includes(`--- ${name}\n`))).toEqual([]);
 });
 
 test('publint finds nothing', async () => {

@@ -128,8 +128,8 @@ export function requestReply<T, R>(
   check('pipeline', FUNCTION, pipeline, 'requestReply');
   checkOptions('requestReply', options, { capacity: POSITIVE, retryAfter: DURATION, name: POLICY_NAME });
   const counter = new Counter(pipeline, options);
-  const call = (request: T, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<R> =>
-    counter.call(request, signal);
+  const call = (request: T, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<R> =>
+    counter.call(request, options);
   Object.defineProperty(call, 'open', { get: () => counter.open });
   return Object.assign(call, { close: () => counter.close() }) as RequestReply<T, R>;
 }
@@ -163,9 +163,10 @@ class Counter<T, R> {
     private readonly options: RequestReplyOptions,
   ) {}
 
-  call(request: T, signal: AbortSignal | undefined): Promise<R> {
+  call(request: T, options: { readonly signal?: AbortSignal | undefined }): Promise<R> {
     return new Promise<R>((resolve, reject) => {
-      checkOptions('requestReply', { signal }, { signal: SIGNAL });
+      checkOptions('requestReply', options, { signal: SIGNAL });
+      const { signal } = options;
       if (signal?.aborted) return reject(signal.reason as Error);
       if (this.closing) return reject(this.refusal('closed'));
       let settled = false;

@@ -323,6 +323,7 @@ describe('requestReply', () => {
       { capacity: 1 },
     );
     await expect(call('a', { signal: {} as never })).rejects.toThrow(OptionError);
+    await expect(call('a', { sginal: new AbortController().signal } as never)).rejects.toThrow(OptionError);
     expect(call.open).toBe(0);
   });
 });

@@ -8,7 +8,7 @@
  */
 export function networkOf(text: string, prefix: number): string | undefined {
   const mapped = text.startsWith('::ffff:') ? text.slice(7) : text; // as Node writes it
-  if (IPV4.test(mapped)) return mapped;
+  if (IPV4.test(mapped)) return mapped.split('.').join('.'); // anew: a part of a text keeps all of it, and a key is kept
   const zone = text.indexOf('%');
   const address = canonical(zone === -1 ? text : text.slice(0, zone));
   if (address === undefined) return undefined;

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { clientAddress, type ClientAddressOptions } from '../../src/http/index.js';
 import { OptionError } from '../../src/index.js';
+import { collectGarbage } from '../rxjs/garbage.js';
 
 const PROXY = '10.0.0.1';
 const via = (header: string, options: ClientAddressOptions = { trustProxy: 1 }): string =>
@@ -98,6 +99,16 @@ describe('clientAddress', () => {
     headers.append('x-forwarded-for', '203.0.113.7');
     expect(clientAddress(PROXY, headers, { trustProxy: 1 })).toBe('203.0.113.7');
     expect(clientAddress(PROXY, { forwarded: 'for=6.6.6.6' }, { trustProxy: 1 })).toBe(PROXY);
+  });
+
+  test('as a key it keeps nothing of the header that it was in', async () => {
+    const keys: string[] = [];
+    await collectGarbage();
+    const before = process.memoryUsage().heapUsed;
+    for (let i = 0; i < 2_000; i++) keys.push(via(Buffer.from(`${'x'.repeat(10_000)}${i}, 203.0.113.107`).toString()));
+    await collectGarbage();
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(10_000_000);
+    expect(keys).toHaveLength(2_000);
   });
 
   test('what a caller writes is never what it is counted as', () => {

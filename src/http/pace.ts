@@ -8,7 +8,8 @@ import type { Standing } from './standing.js';
  * Lets so many requests go as the last answer allowed, one after the other as they came.
  *
  * States: *free* (nothing is known: all go) · *counted* (`left` requests may go before `until`) · *shut* (one was refused: none goes before
- * `until`, whatever answers to others say that are on their way) · *asking* (that time is over: one goes, and its answer says how it goes on).
+ * `until`, whatever answers to others say that are on their way) · *asking* (that time is over: one goes, and its answer says how it goes on; where
+ * there is none yet after a second, one more goes).
  * *counted* and *shut* lead to *asking*; that leads to *free* by an answer that says nothing. A standing leads to *counted*, a refusal to *shut*.
  */
 export class Pace {
@@ -88,7 +89,7 @@ export class Pace {
 
   /** Looks at the time. */
   private look(): void {
-    if (this.isOver) this.set('asking', 1, Infinity);
+    if (this.isOver) this.set('asking', 1, ASK_AGAIN);
   }
 
   private drain(): void {
@@ -102,6 +103,9 @@ export class Pace {
     this.timer.set(this.waiting.oldest === undefined ? Infinity : this.until);
   }
 }
+
+/** Milliseconds that all wait for one which asks: its answer may take long, or never come. */
+const ASK_AGAIN = 1_000;
 
 interface Waiting extends Linked<Waiting> {
   /** Never calls back: it resolves a promise. */

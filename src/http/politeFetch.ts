@@ -5,8 +5,9 @@ import { BUDGET } from '../flow/operators/poolRetry.js';
 import { SCHEDULER } from '../flow/stageOptions.js';
 import { SteadyTime } from '../flow/steadyTime.js';
 import { checkOptions, FUNCTION } from '../options.js';
-import { Pace } from './pace.js';
-import { retryAfterOf, standingOf } from './standing.js';
+import type { Pace } from './pace.js';
+import { Paces } from './paces.js';
+import { retryAfterOf, sentAt, standingOf } from './standing.js';
 
 /** Options of `politeFetch`. */
 export interface PoliteFetchOptions {
@@ -97,7 +98,8 @@ export function politeFetch(options: PoliteFetchOptions = {}): typeof fetch {
 const IDEMPOTENT = /^(GET|HEAD|OPTIONS|TRACE|PUT|DELETE)$/;
 
 /** Tells `pace` what `response` says. Returns for how long one who was refused is to wait, if it says so. */
-function heed(pace: Pace, { status, headers }: Response, now: number, maxWait: number): number | undefined {
+function heed(pace: Pace, { status, headers }: Response, received: number, maxWait: number): number | undefined {
+  const now = sentAt(headers) ?? received;
   const standing = standingOf(headers, now);
   if (status === 429 || status === 503) {
     const waits = [retryAfterOf(headers, now), standing?.left === 0 ? standing.within : undefined];
@@ -133,26 +135,3 @@ function requestOf(input: RequestInfo | URL, init: RequestInit = {}): RequestFac
 function isStream(body: object | string): boolean {
   return typeof body === 'object' && ('getReader' in body || Symbol.asyncIterator in body);
 }
-
-/** A pace for each key, kept as long as it knows something. */
-class Paces {
-  private readonly paces = new Map<unknown, Pace>();
-  private untilSweep = SWEEP;
-
-  constructor(private readonly time: SteadyTime) {}
-
-  of(key: unknown): Pace {
-    if (--this.untilSweep <= 0) this.sweep();
-    let pace = this.paces.get(key);
-    if (pace === undefined) this.paces.set(key, (pace = new Pace(this.time)));
-    return pace;
-  }
-
-  /** As rarely as there are keys. A pace that is about to be used is not forgotten, for it is asked for after this. */
-  private sweep(): void {
-    for (const [key, pace] of this.paces) if (pace.isIdle) this.paces.delete(key);
-    this.untilSweep = SWEEP + this.paces.size;
-  }
-}
-
-const SWEEP = 1_000;

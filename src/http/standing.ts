@@ -10,18 +10,23 @@ export interface Standing {
   readonly within: number;
 }
 
+/** When an answer was sent by its server's clock, with which times in it are compared: then no clock has to be right. */
+export function sentAt(headers: Headers): number | undefined {
+  return timeOf(headers.get('date') ?? '');
+}
+
 /** What `headers` say about the requests that come next; undefined where they say nothing. */
 export function standingOf(headers: Headers, now: number): Standing | undefined {
   const said = [ofRateLimit(headers), ...OLDER.map((prefix) => ofOlder(headers, prefix, now))];
   return said.filter((standing) => standing !== undefined).sort(byScarcity)[0];
 }
 
-/** Milliseconds that `Retry-After` says to wait: seconds, or a date, which is compared with that of the answer, so that no clock has to be right. */
+/** Milliseconds that `Retry-After` says to wait: seconds, or a date. */
 export function retryAfterOf(headers: Headers, now: number): number | undefined {
   const text = headers.get('retry-after') ?? '';
   if (/^\d{1,15}$/.test(text)) return Number(text) * 1_000;
   const at = timeOf(text);
-  return at === undefined ? undefined : Math.max(0, at - (timeOf(headers.get('date') ?? '') ?? now));
+  return at === undefined ? undefined : Math.max(0, at - now);
 }
 
 /** The field of draft-ietf-httpapi-ratelimit-headers: of several policies the one with the least left, for the longest time. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Pace } from '../../src/http/pace.js';
+import { Paces } from '../../src/http/paces.js';
 import { SteadyTime } from '../../src/flow/steadyTime.js';
 import { VirtualTime } from '../../src/testing/index.js';
 
@@ -47,7 +48,7 @@ describe('Pace', () => {
     expect(gone).toHaveLength(4);
     await after(1);
     expect(gone).toEqual([1, 2, 3, 4, 5]);
-    await after(1e6);
+    await after(999);
     expect(gone).toHaveLength(5);
     for (let i = 0; i < 3; i++) pace.failed();
     pace.answered({ left: 9, within: 1_000 });
@@ -69,6 +70,32 @@ describe('Pace', () => {
     pace.answered(undefined);
     await turn();
     expect(gone).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test('asking: where there is no answer yet, one more goes each second', async () => {
+    const { pace, gone, enter, after, time } = new Trial();
+    await enter(1);
+    pace.refused(10);
+    await enter(3);
+    await after(10);
+    expect(gone).toEqual([1, 2]);
+    await after(1_000);
+    expect(gone).toEqual([1, 2, 3]);
+    await after(1_000);
+    expect(gone).toEqual([1, 2, 3, 4]);
+    expect(time.pending).toBe(0);
+  });
+
+  test('asking: one whose only request failed is forgotten', async () => {
+    const { pace, enter, after } = new Trial();
+    await enter(1);
+    pace.refused(10);
+    await after(10);
+    await enter(1);
+    pace.failed();
+    expect(pace.isIdle).toBe(false);
+    await after(1_000);
+    expect(pace.isIdle).toBe(true);
   });
 
   test('shut: whatever answers to others say that were on their way, none goes; of two refusals the longer counts', async () => {
@@ -110,4 +137,22 @@ describe('Pace', () => {
     time.advanceBy(100);
     expect(pace.isIdle).toBe(true);
   });
+});
+
+test('Paces keep nothing of keys that they are done with, and all that is in use', async () => {
+  const time = new VirtualTime();
+  const paces = new Paces(new SteadyTime(time.scheduler));
+  const shut = paces.of('shut');
+  await shut.enter(undefined);
+  shut.refused(1_000_000);
+  for (let i = 0; i < 20_000; i++) {
+    const pace = paces.of(i);
+    await pace.enter(undefined);
+    if (i % 3 === 0) pace.answered({ left: 0, within: 10 });
+    else if (i % 3 === 1) pace.failed();
+    else pace.answered(undefined);
+    time.advanceBy(1);
+  }
+  expect(paces.size).toBeLessThan(3_000);
+  expect(paces.of('shut')).toBe(shut);
 });

@@ -19,7 +19,7 @@ import type { RequestReply } from './requestReply.js';
 /** A request in a pipeline that admits requests. */
 export interface Visit<R> {
   readonly request: R;
-  /** Lets it in; resolves when it has been answered, or its caller has gone. */
+  /** Lets it in, once; resolves when it has been answered, or its caller has gone. */
   serve(): Promise<void>;
 }
 
@@ -202,16 +202,18 @@ export class Admission<R> {
   private wait(request: R, desk: Desk, turns: RequestReply<Visit<R>, unknown>): void {
     const gone = new AbortController();
     let finish: (() => void) | undefined; // once it is let in
+    let served: Promise<void> | undefined;
     desk.onClose(() => (finish === undefined ? gone.abort() : finish()));
+    const isOver = (): boolean => gone.signal.aborted || desk.isAnswered;
     const serve = (): Promise<void> =>
-      new Promise((resolve) => {
-        if (finish !== undefined || gone.signal.aborted) return resolve();
+      (served ??= new Promise((resolve) => {
+        if (isOver()) return resolve();
         finish = resolve;
         desk.next();
-      });
+      }));
     turns({ request, serve }, { signal: gone.signal }).then(serve, (error: unknown) => {
-      if (gone.signal.aborted) return; // nobody is there to be answered
       if (finish !== undefined) return reportUnhandled(error);
+      if (isOver()) return; // there is nobody to be answered, or nothing to be said
       if (!(error instanceof RefusedError)) return desk.next(error);
       for (const [name, value] of Object.entries(error.headers)) desk.tell(name, value);
       desk.refuse(error.status, error.body);
@@ -225,9 +227,11 @@ export class Admission<R> {
   ): Promise<Response> {
     const { turns } = this.options;
     let response: Response | undefined;
-    const serve = async (): Promise<void> => {
-      response ??= await handler();
+    let served: Promise<void> | undefined;
+    const handle = async (): Promise<void> => {
+      response = await handler();
     };
+    const serve = (): Promise<void> => (served ??= handle());
     try {
       if (turns !== undefined)
         await turns({ request, serve }, { signal: (request as { signal?: AbortSignal }).signal });

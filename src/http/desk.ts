@@ -13,8 +13,14 @@ export interface Closable {
   once(event: 'close', listener: () => void): unknown;
 }
 
+/** A response of Node, as far as its end goes. */
+export interface ResponseLike extends Closable {
+  readonly headersSent: boolean;
+  readonly req?: { readonly socket?: Closable | null };
+}
+
 /** What it needs of a response on Node. */
-export interface NodeResponse extends Closable {
+export interface NodeResponse extends ResponseLike {
   statusCode: number;
   getHeader(name: string): number | string | string[] | undefined;
   setHeader(name: string, value: string): unknown;
@@ -23,7 +29,7 @@ export interface NodeResponse extends Closable {
 
 /** What it needs of a reply of Fastify. */
 export interface FastifyReplyLike {
-  readonly raw: Closable;
+  readonly raw: ResponseLike;
   code(status: number): unknown;
   getHeader(name: string): number | string | string[] | undefined;
   header(name: string, value: string): unknown;
@@ -32,18 +38,23 @@ export interface FastifyReplyLike {
 
 /** What there is to do to one request, whatever the server. */
 export interface Desk {
+  /** True when somebody else has answered it, as a time limit for all requests does. */
+  readonly isAnswered: boolean;
   /** Sets a header, besides what it says already. */
   readonly tell: (name: string, value: string) => void;
   /** Answers instead of the handler. */
   refuse(status: number, body: string): void;
   /** Gives the request to the handler, or an error to whoever handles errors. */
   next(error?: unknown): void;
-  /** Calls back when the request has been answered, or its caller has gone. */
+  /** Calls back when the request has been answered, or its caller has gone; may do so twice. */
   onClose(listener: () => void): void;
 }
 
 export function nodeDesk(response: NodeResponse, next: ((error?: unknown) => void) | undefined): Desk {
   return {
+    get isAnswered() {
+      return response.headersSent;
+    },
     tell: (name, value) => response.setHeader(name, joined(response.getHeader(name), value)),
     refuse: (status, body) => {
       response.statusCode = status;
@@ -57,6 +68,9 @@ export function nodeDesk(response: NodeResponse, next: ((error?: unknown) => voi
 
 export function fastifyDesk(reply: FastifyReplyLike, done: (error?: Error) => void): Desk {
   return {
+    get isAnswered() {
+      return reply.raw.headersSent;
+    },
     tell: (name, value) => reply.header(name, joined(reply.getHeader(name), value)),
     refuse: (status, body) => {
       reply.code(status);
@@ -68,11 +82,34 @@ export function fastifyDesk(reply: FastifyReplyLike, done: (error?: Error) => vo
   };
 }
 
-/** One that has closed already says so no more. */
-function onClose(closable: Closable, listener: () => void): void {
-  if (closable.destroyed === true) listener();
-  else closable.once('close', listener);
+/**
+ * One that has closed already says so no more. One that was pipelined behind another never does when the connection ends before its turn: its
+ * socket does.
+ */
+function onClose(response: ResponseLike, listener: () => void): void {
+  const socket = response.req?.socket;
+  if (response.destroyed === true || socket?.destroyed === true) return listener();
+  const open = openOn(socket);
+  open?.add(listener);
+  response.once('close', () => {
+    open?.delete(listener);
+    listener();
+  });
 }
+
+/** Who is to be told when `socket` closes. One listener for all: Node warns of more than ten. Stand-ins for sockets have none. */
+function openOn(socket: Closable | null | undefined): Set<() => void> | undefined {
+  if (typeof socket?.once !== 'function') return undefined;
+  let open = sockets.get(socket);
+  if (open === undefined) {
+    const listeners = (open = new Set());
+    sockets.set(socket, listeners);
+    socket.once('close', () => listeners.forEach((listener) => listener()));
+  }
+  return open;
+}
+
+const sockets = new WeakMap<Closable, Set<() => void>>();
 
 /** Several limits may be told in one header. */
 function joined(present: number | string | string[] | undefined, value: string): string {

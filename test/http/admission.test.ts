@@ -2,7 +2,7 @@ import { createServer, IncomingMessage, ServerResponse } from 'node:http';
 import { connect, Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import autocannon from 'autocannon';
-import type { Observable } from 'rxjs';
+import { concatMap, tap, type Observable } from 'rxjs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { admission, refuse, requestReply, type Exchange, type RequestReply, type Visit } from '../../src/http/index.js';
 import { OptionError, pool, RefusedError, shed, slidingWindow, tokenBucket } from '../../src/index.js';
@@ -306,6 +306,62 @@ describe('node', () => {
     expect(await turns({ request, serve: async () => undefined })).toBeUndefined();
   });
 
+  test('requests whose connection ends before those before them are answered give their places back', async () => {
+    const turns = atOnce(3, 9);
+    const admit = admission({ turns });
+    let served = 0;
+    const server = await listening(
+      createServer((request, response) => admit.node(request, response, () => void served++)),
+    );
+    open.push(server);
+    const socket = connect(server.port, '127.0.0.1').on('error', () => undefined);
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(5)); // three are let in, two wait
+    while (turns.open < 5) await tick();
+    socket.destroy();
+    while (turns.open > 0) await tick();
+    expect(served).toBe(3);
+  });
+
+  test('one that somebody else has answered while it waited is neither served nor answered again', async () => {
+    const turns = atOnce(1, 1);
+    const admit = admission({ turns });
+    const responses: ServerResponse[] = [];
+    const served: (string | undefined)[] = [];
+    const server = await listening(
+      createServer((request, response) => {
+        responses.push(response);
+        admit.node(request, response, () => void served.push(request.url));
+      }),
+    );
+    open.push(server);
+    const ask = (n: number) => `GET /${n} HTTP/1.1\r\nHost: x\r\n\r\n`;
+    // Pipelined: the answer to the second stays where it is until the first has its own.
+    const socket = connect(server.port, '127.0.0.1').on('error', () => undefined);
+    socket.write(ask(1) + ask(2));
+    while (turns.open < 2) await tick();
+    responses[1]!.end('timed out');
+    const closed = turns.close();
+    responses[0]!.end('served');
+    await closed;
+    expect(served).toEqual(['/1']);
+    socket.destroy();
+  });
+
+  test('one that somebody else has answered is not refused any more', async () => {
+    let reject: (error: unknown) => void;
+    const promise = new Promise((_, no) => (reject = no));
+    const turns = requestReply<Visit<unknown>, unknown>((visits) => visits.pipe(concatMap(() => promise as never)));
+    const request = new IncomingMessage(new Socket());
+    const response = new ServerResponse(request);
+    let error: unknown = 'none';
+    admission({ turns }).node(request, response, (thrown) => (error = thrown));
+    response.end('timed out');
+    reject!(new RefusedError('turns', 'full', 1_000, '{}'));
+    while (turns.open > 0) await tick();
+    await tick(); // what is thrown where nobody catches it fails the test
+    expect(error).toBe('none');
+  });
+
   test('needs `next` with turns, and throws what `key` throws without', () => {
     const request = new IncomingMessage(new Socket());
     const response = new ServerResponse(request);
@@ -354,6 +410,18 @@ describe('fetch', () => {
     const admit = admission<Request>({ limiter: quota(9), key: () => 'one' });
     await expect(admit.fetch(request, failing)).rejects.toThrow(RangeError);
     await expect(admission<Request>({ turns: atOnce(1, 1) }).fetch(request, failing)).rejects.toThrow(RangeError);
+  });
+
+  test('the handler is called once, however often and early the pipeline lets in', async () => {
+    const turns = requestReply<Visit<Request>, unknown>((visits) =>
+      visits.pipe(tap(({ value }) => void Promise.all([value.serve(), value.serve()]))),
+    );
+    let calls = 0;
+    const response = await admission<Request>({ turns }).fetch(request, async () => {
+      await tick();
+      return new Response(`${++calls}`);
+    });
+    expect([await response.text(), calls]).toEqual(['1', 1]);
   });
 
   test('one who gives up while waiting gets its reason', async () => {

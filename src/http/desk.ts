@@ -16,7 +16,7 @@ export interface Closable {
 /** A response of Node, as far as its end goes. */
 export interface ResponseLike extends Closable {
   readonly headersSent: boolean;
-  readonly req?: { readonly socket?: Closable | null };
+  readonly req?: { readonly socket?: Closable | null | undefined } | undefined;
 }
 
 /** What it needs of a response on Node. */

@@ -42,7 +42,7 @@ export interface PoliteFetchOptions {
  * it does not have to be told. An answer without any of them is returned as it is: for failures there is `pool`'s `retry`.
  *
  * When a server says that n requests are left, so many go; when its time is over, one goes first and its answer says how many others may. Requests
- * of one origin go in the order in which they came.
+ * of one origin go in the order in which they came; one that is sent again comes last.
  *
  * ```ts
  * import { politeFetch } from 'sluice/http';

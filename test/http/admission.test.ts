@@ -310,9 +310,7 @@ describe('node', () => {
     const turns = atOnce(3, 9);
     const admit = admission({ turns });
     let served = 0;
-    const server = await listening(
-      createServer((request, response) => admit.node(request, response, () => void served++)),
-    );
+    const server = await listening(createServer((request, response) => admit.node(request, response, () => served++)));
     open.push(server);
     const socket = connect(server.port, '127.0.0.1').on('error', () => undefined);
     socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(5)); // three are let in, two wait

@@ -51,7 +51,7 @@ const CEILINGS: Record<string, number> = {
 };
 /** The same for sluice/http; with its parser of structured fields. */
 const HTTP: Record<string, number> = {
-  admission: 3_920,
+  admission: 4_060,
   clientAddress: 2_060,
   requestReply: 4_720,
   refuse: 540,

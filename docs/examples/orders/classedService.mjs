@@ -103,8 +103,10 @@ const done = new Promise((resolve, reject) => {
     });
 });
 
+let ending = false;
 const server = createServer(async (request, response) => {
   const order = /** @type {Order} */ (JSON.parse(await text(request)));
+  if (ending) return void response.writeHead(503, { connection: 'close' }).end(); // it came on a connection that was open
   /** @type {Counts} */ (counts[order.class]).received++;
   waiting.set(order.id, (status) => response.writeHead(status, status === 503 ? { 'retry-after': '1' } : {}).end());
   orders.next(order);
@@ -116,6 +118,7 @@ server.listen(0, '127.0.0.1', () => process.send?.({ address: server.address() }
 const reporting = setInterval(() => process.send?.({ report: report() }), 250);
 process.on('message', async () => {
   clearInterval(reporting);
+  ending = true;
   server.close();
   orders.complete();
   await done; // what was admitted is done

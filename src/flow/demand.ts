@@ -5,7 +5,6 @@
  * `destination`, so a source that is being subscribed finds the stage at the end of that chain.
  */
 import type { Subscriber, Unsubscribable } from 'rxjs';
-import { guarded } from './unhandled.js';
 
 /**
  * What the nearest limiting stage downstream can take now.
@@ -29,8 +28,10 @@ export interface Demand {
 
 /** A drain at work, as those see it that it tells to end. */
 export interface Draining {
-  /** Notes what `part` has counted till now; returns what to tell those before it. */
-  watch(part: Counting): Draining;
+  /** Notes what `part` has counted till now. */
+  watch(part: Counting): void;
+  /** The same of a stage; tells those before it to end as well. */
+  pass(stage: Subscriber<never> & Counting & { readonly upstream: Upstream }): void;
 }
 
 /** What counts values: a stage, a queue. */
@@ -99,7 +100,7 @@ export function demandOf(subscriber: Subscriber<never>): Demand {
   let last: Link | undefined;
   while (typeof link === 'object' && link !== null) {
     const demand = link[DEMAND];
-    if (demand !== undefined) return demand.upstream?.draining === true ? demand.upstream.late() : demand;
+    if (demand !== undefined) return demand.upstream?.late() === true ? NOTHING : demand;
     if (isSubscriber(link)) last = link;
     link = link.destination;
   }
@@ -159,20 +160,6 @@ export const UNBOUNDED: Demand = { requested: Infinity, onRequest: () => NEVER }
 /** Nothing is asked for, and nothing will be. */
 export const NOTHING: Demand = { requested: 0, onRequest: () => NEVER };
 
-/** The end of a chain on which nobody limits: a drain begins there. */
-class End implements Demand {
-  readonly upstream = new Upstream();
-  readonly requested = Infinity;
-
-  onRequest(): Unsubscribable {
-    return NEVER;
-  }
-
-  onDrain(end: (draining: Draining) => void): Unsubscribable {
-    return this.upstream.onDrain(end);
-  }
-}
-
 /** The listeners of one demand, woken in rotation. */
 export class Listeners {
   private readonly entries: { readonly listener: () => void }[] = [];
@@ -207,59 +194,43 @@ export class Listeners {
 }
 
 /**
- * What is before a demand: those that listen to it, and those of them that a drain can tell to end.
+ * Those before a demand that a drain can tell to end.
  *
  * States: *open* → *draining* (all were told; who comes now gets a demand that asks for nothing).
  */
-export class Upstream extends Listeners {
-  private readonly ends = new Set<(draining: Draining) => void>();
-  /** Ends what has this demand as if its source had completed. */
-  private cut: (() => void) | undefined;
-  /** Nobody has come who could be told; or somebody came while draining, who might come again and again (`repeat`). */
-  private unheard = true;
-
-  get draining(): boolean {
-    return this.cut !== undefined;
-  }
+export class Upstream {
+  readonly ends: Set<(draining: Draining) => void> = new Set();
+  /** Somebody has been there who could be told. */
+  heard: boolean = false;
+  /** Set by a drain: is called when one of `ends` has left; with true, when somebody came who might come again and again (`repeat`). */
+  look: ((late: boolean) => void) | undefined;
 
   onDrain(end: (draining: Draining) => void): Unsubscribable {
-    if (this.draining) return (this.late(), NEVER);
+    if (this.late()) return NEVER;
     const own = (draining: Draining): void => end(draining);
-    this.unheard = false;
+    this.heard = true;
     this.ends.add(own);
     return {
       unsubscribe: () => {
         this.ends.delete(own);
-        this.look();
+        this.look?.(false);
       },
     };
   }
 
-  /**
-   * Tells those before this demand to end. They complete by themselves, and RxJS's operators in between give on what they hold: that may take a
-   * while, and looks the same as a source that can not be told, in a `merge` with them. So `cut` is called only where nobody has ever been
-   * there to be told, or nobody is left but those that came later.
-   */
-  drain(draining: Draining, cut: () => void): void {
-    if (this.draining) return;
-    this.cut = cut;
-    for (const end of this.ends) guarded(() => end(draining));
-    this.look();
+  /** Somebody comes: true when that is while draining. */
+  late(): boolean {
+    this.look?.(true);
+    return this.look !== undefined;
   }
+}
 
-  /** Nothing before it is to begin. */
-  silence(): void {
-    this.cut ??= () => undefined;
-  }
+/** The end of a chain on which nobody limits: a drain begins there. */
+class End extends Upstream implements Demand {
+  readonly upstream: Upstream = this;
+  readonly requested = Infinity;
 
-  /** The demand for somebody who comes while draining. */
-  late(): Demand {
-    this.unheard = true;
-    this.look();
-    return NOTHING;
-  }
-
-  private look(): void {
-    if (this.cut !== undefined && this.unheard && this.ends.size === 0) this.cut();
+  onRequest(): Unsubscribable {
+    return NEVER;
   }
 }

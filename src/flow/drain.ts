@@ -1,7 +1,7 @@
 /** A graceful end: nothing more is taken, what was accepted is done, and one learns what became of it. */
 import { asyncScheduler, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
 import { checkOptions, expected, required, type Rule } from '../options.js';
-import { beforeEnd, ignoresValues, upstreamOf, type Counting, type Draining } from './demand.js';
+import { beforeEnd, ignoresValues, upstreamOf, type Counting, type Draining, type Upstream } from './demand.js';
 import { SCHEDULER } from './stageOptions.js';
 import { SteadyTime } from './steadyTime.js';
 import { Timer } from './timer.js';
@@ -133,18 +133,28 @@ function begin(
       timer.set(Infinity);
       resolve();
     });
-    upstream.drain(parts, () => subscriber.complete());
+    tellToEnd(upstream, parts, () => subscriber.complete());
     if (!subscriber.closed) look();
   }).then(() => parts.receipt(end ?? 'unsubscribed')); // by now all that ends with it has ended
 }
 
 /** The stages of a pipeline, and what each has counted when the drain began. */
 class Parts implements Draining {
-  private readonly all: { readonly part: Counting; readonly last: boolean; readonly before: Counts }[] = [];
-  private readonly inner: Draining = { watch: (part) => this.note(part, false) };
+  /** @param last nothing is after them */
+  constructor(
+    private readonly all: Noted[] = [],
+    private readonly last = true,
+  ) {}
 
-  watch(part: Counting): Draining {
-    return this.note(part, true);
+  watch(part: Counting): void {
+    this.all.push({ part, last: this.last, before: countsOf(part) });
+  }
+
+  pass(stage: Parameters<Draining['pass']>[0]): void {
+    this.watch(stage);
+    tellToEnd(stage.upstream, new Parts(this.all, false), () => {
+      if (!ignoresValues(stage)) stage.complete();
+    });
   }
 
   receipt(end: { readonly error: unknown } | DrainReceipt['ended']): DrainReceipt {
@@ -160,11 +170,29 @@ class Parts implements Draining {
       stages: changes.map(({ stage }) => stage),
     };
   }
+}
 
-  private note(part: Counting, last: boolean): Draining {
-    this.all.push({ part, last, before: countsOf(part) });
-    return this.inner;
-  }
+interface Noted {
+  readonly part: Counting;
+  readonly last: boolean;
+  readonly before: Counts;
+}
+
+/**
+ * Tells those of an upstream to end. They complete by themselves, and RxJS's operators in between give on what they hold: that may take a
+ * while, and looks the same as a source that can not be told, in a `merge` with them. So `cut`, which ends what is after them as if its
+ * source had completed, is called only where nobody has ever been there to be told, or nobody is left but those that came later.
+ */
+function tellToEnd(upstream: Upstream, draining: Draining, cut: () => void): void {
+  if (upstream.look !== undefined) return;
+  let { heard } = upstream;
+  const look = (late: boolean): void => {
+    if (late) heard = false;
+    if (!heard && upstream.ends.size === 0) cut();
+  };
+  upstream.look = look;
+  for (const end of upstream.ends) guarded(() => end(draining));
+  look(false);
 }
 
 type Counts = Counting['ledger'] & { readonly cancelled: number; readonly abandoned: number };

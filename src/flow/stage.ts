@@ -1,7 +1,7 @@
 /** The base of every stage: what all operators with a demand of their own share. */
 import type { Subscriber, Unsubscribable } from 'rxjs';
 import { Counted, probeFrom } from './counted.js';
-import { carryDemand, demandOf, NOTHING, Upstream, type Demand, type Draining } from './demand.js';
+import { carryDemand, demandOf, Listeners, NOTHING, Upstream, type Demand, type Draining } from './demand.js';
 import type { Activity, MonitoredStage, StageOptions } from './stageOptions.js';
 import { guarded } from './unhandled.js';
 
@@ -49,8 +49,9 @@ export abstract class Stage<In, Out = In> extends Counted<In> implements Monitor
   /** What the stage after this one can take. */
   readonly downstream: Demand;
 
-  /** Those before this stage. */
+  /** Those before this stage, for a drain. */
   readonly upstream: Upstream = new Upstream();
+  private readonly listeners = new Listeners();
   /** False once `requested` was 0: sources may be asleep and are to be woken when it rises. */
   private awake = false;
   private working = false;
@@ -76,9 +77,8 @@ export abstract class Stage<In, Out = In> extends Counted<In> implements Monitor
     out.add(this);
     out.add(this.downstream.onRequest(() => this.run()));
     out.add(() => this.release());
-    const end = (): void => (this.ending || this.gone ? undefined : this.complete());
-    out.add(this.downstream.onDrain?.((draining) => this.upstream.drain(draining.watch(this), end)));
-    if (this.downstream === NOTHING) this.upstream.silence(); // it came while what is after it drains
+    out.add(this.downstream.onDrain?.((draining) => draining.pass(this)));
+    if (this.downstream === NOTHING) this.upstream.look = () => undefined; // it came while what is after it drains
   }
 
   /** Values this stage can take now; 0 once it is ending. */
@@ -109,7 +109,7 @@ export abstract class Stage<In, Out = In> extends Counted<In> implements Monitor
   }
 
   onRequest(listener: () => void): Unsubscribable {
-    return this.upstream.add(listener);
+    return this.listeners.add(listener);
   }
 
   onDrain(end: (draining: Draining) => void): Unsubscribable {
@@ -195,7 +195,7 @@ export abstract class Stage<In, Out = In> extends Counted<In> implements Monitor
       this.awake = this.requested > 0;
     } else if (this.wantsMore) {
       this.awake = true;
-      this.upstream.wake(this);
+      this.listeners.wake(this);
     }
   }
 

@@ -2,7 +2,7 @@
 import { Subscriber, type Observable, type Observer, type Unsubscribable } from 'rxjs';
 import { OverflowError } from '../../errors.js';
 import { check, checkOptions, FUNCTION, NOT_NEGATIVE, OBSERVABLE, required } from '../../options.js';
-import { carryDemand, Upstream, type Demand, type Draining } from '../demand.js';
+import { carryDemand, Listeners, Upstream, type Demand, type Draining } from '../demand.js';
 import { reportUnhandled } from '../unhandled.js';
 
 /** What a sink does with what it gets. */
@@ -34,8 +34,9 @@ export type SinkObserver<T> = Observer<T>;
  * ```
  */
 export class Sink<T> extends Subscriber<T> implements Demand {
-  /** Those before this sink. */
+  /** Those before this sink, for a drain. */
   readonly upstream: Upstream = new Upstream();
+  private readonly listeners = new Listeners();
   private credit = 0;
   private ended = false;
 
@@ -64,7 +65,7 @@ export class Sink<T> extends Subscriber<T> implements Demand {
   }
 
   onRequest(listener: () => void): Unsubscribable {
-    return this.upstream.add(listener);
+    return this.listeners.add(listener);
   }
 
   onDrain(end: (draining: Draining) => void): Unsubscribable {
@@ -80,7 +81,7 @@ export class Sink<T> extends Subscriber<T> implements Demand {
     check('n', NOT_NEGATIVE, n, 'Sink.request');
     if (this.over) return;
     this.credit += n;
-    this.upstream.wake(this); // also when there was credit: a source that reads ahead may read more
+    this.listeners.wake(this); // also when there was credit: a source that reads ahead may read more
   }
 
   protected override _next(value: T): void {

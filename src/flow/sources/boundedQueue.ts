@@ -78,9 +78,7 @@ export class BoundedQueue<T> extends Observable<T> implements MonitoredStage {
   private turn = 0;
   /** Consumers that are to be completed, and take nothing more. */
   private leavers = 0;
-  /** Some consumers are to be told the end, now or when nothing is held. */
-  private telling = false;
-  private draining = false;
+  private delivering = false;
   private end: { readonly error: unknown } | 'complete' | undefined;
   private arrived = 0;
   private delivered = 0;
@@ -144,7 +142,7 @@ export class BoundedQueue<T> extends Observable<T> implements MonitoredStage {
     if (this.closed) return 'closed';
     if (this.values.size >= this.capacity) return 'full';
     this.take(value);
-    this.drain();
+    this.deliver();
     return 'accepted';
   }
 
@@ -162,7 +160,7 @@ export class BoundedQueue<T> extends Observable<T> implements MonitoredStage {
     if (this.closed) throw this.closedError();
     if (this.values.size >= this.capacity) return this.senders.wait(value, signal);
     this.take(value);
-    this.drain();
+    this.deliver();
   }
 
   /** Closes the queue: waiting senders are refused, what was accepted is delivered, then subscribers complete. */
@@ -178,9 +176,8 @@ export class BoundedQueue<T> extends Observable<T> implements MonitoredStage {
   private close(end: { readonly error: unknown } | 'complete'): void {
     if (this.closed) return;
     this.end = end;
-    this.telling = true;
     this.senders.refuse(this.closedError());
-    this.drain();
+    this.deliver();
   }
 
   private closedError(): QueueClosedError {
@@ -200,9 +197,9 @@ export class BoundedQueue<T> extends Observable<T> implements MonitoredStage {
     const consumer: Consumer<T> = { subscriber, demand };
     this.consumers.push(consumer);
     subscriber.add(() => this.detach(consumer));
-    subscriber.add(demand.onRequest(() => this.drain()));
+    subscriber.add(demand.onRequest(() => this.deliver()));
     subscriber.add(demand.onDrain?.((draining) => this.leave(consumer, draining)));
-    this.drain();
+    this.deliver();
   }
 
   /** Its pipeline drains: the last consumer closes the queue, and takes what is held; others leave that to those who stay. */
@@ -210,8 +207,7 @@ export class BoundedQueue<T> extends Observable<T> implements MonitoredStage {
     if (this.consumers.length - this.leavers > 1) {
       consumer.demand = NOTHING;
       this.leavers++;
-      this.telling = true;
-      return this.drain();
+      return this.deliver();
     }
     draining.watch(this);
     this.complete();
@@ -224,9 +220,9 @@ export class BoundedQueue<T> extends Observable<T> implements MonitoredStage {
     if (index < this.turn) this.turn--;
   }
 
-  private drain(): void {
-    if (this.draining) return;
-    this.draining = true;
+  private deliver(): void {
+    if (this.delivering) return;
+    this.delivering = true;
     try {
       while (this.values.size > 0) {
         const consumer = this.nextWithRoom();
@@ -236,9 +232,9 @@ export class BoundedQueue<T> extends Observable<T> implements MonitoredStage {
         this.admit(); // before the value is out: the place that became free is the first sender's, whatever happens meanwhile
         consumer.subscriber.next(value);
       }
-      if (this.telling) this.tellEnds();
+      if (this.leavers > 0 || this.ended) this.tellEnds();
     } finally {
-      this.draining = false;
+      this.delivering = false;
     }
   }
 

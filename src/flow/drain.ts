@@ -25,7 +25,10 @@ export interface DrainedStage {
   readonly in: number;
   /** Values that left by the output. */
   readonly out: number;
-  /** Values that were cancelled, and that no worker had begun on. Of a `boundedQueue`: values that are still in it. */
+  /**
+   * Values that were cancelled, and that no worker had begun on. Of a `boundedQueue`: values that are still in it. Of a `pull`: those that
+   * it had read.
+   */
   readonly released: number;
   /** Values that were dropped by a policy that was named. */
   readonly dropped: number;
@@ -37,7 +40,10 @@ export interface DrainedStage {
 export interface DrainReceipt {
   /** Values that left the last stage by its output. */
   readonly done: number;
-  /** Values that no worker had begun on when the pipeline ended: `onDrop` got them as `cancelled`, or they are in a `boundedQueue` still. */
+  /**
+   * Values that no worker had begun on when the pipeline ended: `onDrop` got them as `cancelled`, or they are in a `boundedQueue` still, or
+   * a `pull` had read them and had found no room.
+   */
   readonly released: number;
   /** Values that were dropped by a policy that was named. */
   readonly dropped: number;

@@ -1,6 +1,6 @@
 /** Draining random pipelines at random instants: each value that was taken is accounted for, once. */
 import fc from 'fast-check';
-import { merge, Observable, type OperatorFunction, type SchedulerLike } from 'rxjs';
+import { merge, Observable, tap, type OperatorFunction, type SchedulerLike } from 'rxjs';
 import { expect, test } from 'vitest';
 import {
   boundedBuffer,
@@ -34,6 +34,8 @@ class Pipeline {
   open = 0;
   /** Values that the asynchronous input gave. */
   reads = 0;
+  /** Those of them that came out of its `pull`. */
+  given = 0;
   /** Calls of workers that run. */
   working = 0;
   private next = 0;
@@ -103,7 +105,10 @@ class Pipeline {
           opened(-1);
         }
       })(),
-    ).pipe((source) => this.noting(source));
+    ).pipe(
+      (source) => this.noting(source),
+      tap(() => this.given++),
+    );
   }
 
   /** What an array has, or an asynchronous input was asked for, is taken when it comes. */
@@ -204,10 +209,12 @@ test('each value that was taken is done, released, dropped or abandoned', { time
       const cancelled = since.filter(({ reason }) => reason === 'cancelled');
       const abandoned = cancelled.filter(({ begun }) => begun).length;
       const waiting = consumed ? left.length : 0;
+      const read = receipt.stages.find(({ stage }) => stage === 'pull')?.released ?? 0;
+      expect(pipeline.reads - pipeline.given).toBeGreaterThanOrEqual(read);
       expect(receipt).toMatchObject({
         done: delivered.length - doneBefore,
         abandoned,
-        released: cancelled.length - abandoned + waiting,
+        released: cancelled.length - abandoned + waiting + read,
         dropped: since.length - cancelled.length,
       });
       for (const { held, in: came, out, released, dropped, abandoned } of receipt.stages) {

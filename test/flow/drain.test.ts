@@ -1,9 +1,11 @@
 import {
+  BehaviorSubject,
   connectable,
   defer,
   interval,
   map,
   merge,
+  mergeMap,
   NEVER,
   Observable,
   of,
@@ -148,6 +150,48 @@ describe('drain', () => {
     expect(seen).toEqual([7, 8]);
     expect(answers).toHaveLength(2);
     expect(returned).toHaveBeenCalledTimes(1);
+  });
+
+  test('an asynchronous input that drains when it is read is asked for nothing more', async () => {
+    let asked = 0;
+    let draining: Promise<DrainReceipt> | undefined;
+    const input: AsyncIterable<number> = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => {
+          if (++asked === 2) draining = drain(subscription, { within: Infinity });
+          return Promise.resolve({ done: false, value: asked });
+        },
+      }),
+    };
+    const gate = new BehaviorSubject(0);
+    const subscription: Subscription = pull(input, { readAhead: 5 })
+      .pipe(pool(async (n) => n, { concurrency: gate, waiting: 0 }))
+      .subscribe();
+    gate.next(5);
+    expect(totals(await draining!)).toEqual({ ...NONE, done: 2, ended: 'complete' });
+    expect(asked).toBe(2);
+    gate.complete();
+  });
+
+  test('an iterable that drains when it is opened is not read', async () => {
+    const work = new Work();
+    const state = { read: 0, open: false };
+    let draining: Promise<DrainReceipt> | undefined;
+    const input: Iterable<number> = {
+      [Symbol.iterator]: () => {
+        draining = drain(subscription, { within: Infinity });
+        return counting(state);
+      },
+    };
+    const queue = boundedQueue<number>({ capacity: 5 });
+    const open = new Subject<void>();
+    const subscription: Subscription = merge(queue, open.pipe(mergeMap(() => pull(input))))
+      .pipe(pool(work.run, { concurrency: 1, waiting: 0 }))
+      .subscribe();
+    for (const n of [1, 2, 3]) queue.offer(n);
+    open.next();
+    expect(totals(await work.until(draining!))).toEqual({ ...NONE, done: 3, ended: 'complete' });
+    expect(state.read).toBe(0);
   });
 
   test('an idle web stream is cancelled, and the pipeline ends at once', async () => {
@@ -401,7 +445,6 @@ describe('drain', () => {
           subscriber.complete();
         }, 10),
       );
-    const { mergeMap } = await import('rxjs');
     const seen: number[] = [];
     const subscription = pull([1, 2, 3])
       .pipe(boundedBuffer({ capacity: 3 }), mergeMap(slow, 1), boundedBuffer({ capacity: 3 }))
@@ -488,6 +531,25 @@ describe('when the time is up', () => {
       { stage: 'boundedQueue', held: 3, in: 0, out: 1, released: 2, dropped: 0, abandoned: 0 },
     ]);
     expect(time.pending).toBe(0);
+  });
+
+  test('what an asynchronous pull has read, and there was no room for, is released', async () => {
+    const one = async function* (value: number): AsyncGenerator<number> {
+      yield value;
+      yield -value;
+    };
+    const sink = Sink.on(merge(pull(one(1)), pull(one(2))).pipe(boundedBuffer({ capacity: 1 })), {
+      next: () => undefined,
+      error: () => undefined,
+      complete: () => undefined,
+    });
+    for (let turn = 0; turn < 5; turn++) await Promise.resolve(); // both were asked, and the first took the room
+    const receipt = await drain(sink, { within: 0 });
+    expect(totals(receipt)).toEqual({ ...NONE, released: 2, ended: 'time' });
+    expect(receipt.stages).toEqual([
+      { stage: 'boundedBuffer', held: 1, in: 0, out: 0, released: 1, dropped: 0, abandoned: 0 },
+      { stage: 'pull', held: 1, in: 0, out: 0, released: 1, dropped: 0, abandoned: 0 },
+    ]);
   });
 
   test('at once, with `within: 0`, after what is synchronous', async () => {

@@ -3,7 +3,7 @@ import { Observable, type Subscriber } from 'rxjs';
 import { SourceError } from '../../errors.js';
 import { checkOptions, COUNT, expected, shown } from '../../options.js';
 import { RingBuffer } from '../../core/ringBuffer.js';
-import { demandOf, NOTHING, type Demand } from '../demand.js';
+import { demandOf, NOTHING, type Counting, type Demand, type Draining } from '../demand.js';
 import { reportUnhandled } from '../unhandled.js';
 import { streamIterator } from './streamIterator.js';
 
@@ -110,8 +110,8 @@ function array<T>(values: readonly T[]): Observable<T> {
 
 function synchronous<T>(values: Iterable<T>): Observable<T> {
   return new Observable((subscriber) => {
-    let demand = demandOf(subscriber);
     const iterator = checkedIterator(values[Symbol.iterator]());
+    let demand = demandOf(subscriber); // after it, for it may drain the pipeline
     let open = true;
     let insideNext = false;
     subscriber.add(() => {
@@ -156,12 +156,14 @@ function asynchronous<T>(open: () => AsyncIterator<T>, readAhead: number): Obser
  * Reads an async iterator by demand. A value is *asked for*, then *held* if there is no room for it when it comes, then emitted.
  * Those asked for and those held never pass `readAhead` together, nor what was requested when they were asked for.
  */
-class AsyncReader<T> {
+class AsyncReader<T> implements Counting {
   private readonly demand: Demand;
   /** Promises not answered. Only the oldest is waited for, the others are in `later`: an iterator may answer out of turn. */
   private asked = 0;
   private readonly later = new RingBuffer<Promise<IteratorResult<T>>>(2);
   private readonly held = new RingBuffer<T>(2);
+  /** Values that were given on. */
+  private given = 0;
   private reading = false;
   /** A drain began: nothing more is asked for. */
   private stopped = false;
@@ -177,13 +179,19 @@ class AsyncReader<T> {
       if (this.end === undefined && !this.stopped) letGo(() => iterator.return?.());
     });
     subscriber.add(this.demand.onRequest(this.go));
-    subscriber.add(this.demand.onDrain?.(() => this.stop()));
+    subscriber.add(this.demand.onDrain?.((draining) => this.stop(draining)));
     this.go();
   }
 
+  get ledger(): Counting['ledger'] {
+    const { given: out, held } = this;
+    return { stage: 'pull', in: out + held.size, out, dropped: 0, reasons: {}, held: held.size };
+  }
+
   /** Lets the input go, which answers what was asked for: what comes by that is still given on. */
-  private stop(): void {
+  private stop(draining: Draining): void {
     this.stopped = true;
+    if (this.asked + this.held.size > 0) draining.watch(this);
     if (this.end === undefined) letGo(() => this.iterator.return?.());
     this.go();
   }
@@ -200,12 +208,17 @@ class AsyncReader<T> {
 
   private read(): void {
     const { subscriber, demand, held } = this;
-    while (held.size > 0 && demand.requested > 0 && !subscriber.closed) subscriber.next(held.shift());
+    while (held.size > 0 && demand.requested > 0 && !subscriber.closed) {
+      const value = held.shift();
+      this.given++; // before, for that may drain the pipeline
+      subscriber.next(value);
+    }
     if (subscriber.closed) return;
     if (this.stopped && this.end === undefined) {
       if (this.asked === 0 && held.size === 0) subscriber.complete();
     } else if (this.end === undefined) {
-      while (!subscriber.closed && this.asked + held.size < Math.min(this.readAhead, demand.requested)) this.ask();
+      const open = (): boolean => !subscriber.closed && !this.stopped;
+      while (open() && this.asked + held.size < Math.min(this.readAhead, demand.requested)) this.ask();
     } else if (held.size === 0) {
       if (this.end === 'complete') subscriber.complete();
       else subscriber.error(this.end.error);

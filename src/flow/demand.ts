@@ -28,9 +28,9 @@ export interface Demand {
 
 /** A drain at work, as those see it that it tells to end. */
 export interface Draining {
-  /** Notes what `part` has counted till now. */
-  watch(part: Counting): void;
-  /** The same of a stage; tells those before it to end as well. */
+  /** Notes what `part` has counted till now; returns what to tell those before it. */
+  watch(part: Counting): Draining;
+  /** Watches `stage` and tells those before it; where nobody can be told, its source ends. */
   pass(stage: Subscriber<never> & Counting & { readonly upstream: Upstream }): void;
 }
 

@@ -152,13 +152,13 @@ class Parts implements Draining {
     private readonly last = true,
   ) {}
 
-  watch(part: Counting): void {
+  watch(part: Counting): Draining {
     this.all.push({ part, last: this.last, before: countsOf(part) });
+    return new Parts(this.all, false);
   }
 
   pass(stage: Parameters<Draining['pass']>[0]): void {
-    this.watch(stage);
-    tellToEnd(stage.upstream, new Parts(this.all, false), () => {
+    tellToEnd(stage.upstream, this.watch(stage), () => {
       if (!ignoresValues(stage)) stage.complete();
     });
   }

@@ -3,6 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -154,6 +155,17 @@ test('a second SIGTERM cuts it short', SLOW, async () => {
   expect(await service.exited).toEqual([0, null]);
   expect([...service.done, ...back].sort()).toEqual(load.accepted.sort());
   expect(receipt.released + receipt.abandoned).toBe(back.length);
+});
+
+test('an order that breaks off in the middle does no harm', SLOW, async () => {
+  const service = start(60_000);
+  const { port } = await service.message('address');
+  const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+  socket.write('POST / HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\norder');
+  await once(socket, 'data'); // the service reads the body
+  service.stop();
+  expect(await service.message('receipt')).toMatchObject({ done: 0, ended: 'complete' });
+  expect(await service.exited).toEqual([0, null]);
 });
 
 test('SIGTERM when idle ends at once', SLOW, async () => {

@@ -32,7 +32,9 @@ const server = createServer(async (request, response) => {
     response.writeHead(stopping ? 503 : 200).end();
     return;
   }
-  const answer = orders.offer(await text(request)); // 'closed' from the drain on
+  const order = await text(request).catch(() => undefined);
+  if (order === undefined) return; // the client has gone
+  const answer = orders.offer(order); // 'closed' from the drain on
   if (answer !== 'accepted') response.setHeader('retry-after', '1');
   if (answer === 'closed') response.setHeader('connection', 'close'); // the client is to connect again: to another process
   response.writeHead(STATUS[answer]).end();

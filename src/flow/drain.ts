@@ -139,7 +139,7 @@ function begin(
       timer.set(Infinity);
       resolve();
     });
-    tellToEnd(upstream, parts, () => subscriber.complete());
+    tellToEnd(upstream, parts, subscriber);
     if (!subscriber.closed) look();
   }).then(() => parts.receipt(end ?? 'unsubscribed')); // by now all that ends with it has ended
 }
@@ -158,9 +158,7 @@ class Parts implements Draining {
   }
 
   pass(stage: Parameters<Draining['pass']>[0]): void {
-    tellToEnd(stage.upstream, this.watch(stage), () => {
-      if (!ignoresValues(stage)) stage.complete();
-    });
+    tellToEnd(stage.upstream, this.watch(stage), stage);
   }
 
   receipt(end: { readonly error: unknown } | DrainReceipt['ended']): DrainReceipt {
@@ -185,16 +183,16 @@ interface Noted {
 }
 
 /**
- * Tells those of an upstream to end. They complete by themselves, and RxJS's operators in between give on what they hold: that may take a
- * while, and looks the same as a source that can not be told, in a `merge` with them. So `cut`, which ends what is after them as if its
- * source had completed, is called only where nobody has ever been there to be told, or nobody is left but those that came later.
+ * Tells those before `subscriber` to end. They complete by themselves, and RxJS's operators in between give on what they hold: that may take
+ * a while, and looks the same as a source that can not be told, in a `merge` with them. So it is completed as if its source had been only
+ * where nobody has ever been there to be told, or nobody is left but those that came later.
  */
-function tellToEnd(upstream: Upstream, draining: Draining, cut: () => void): void {
+function tellToEnd(upstream: Upstream, draining: Draining, subscriber: Subscriber<never>): void {
   if (upstream.look !== undefined) return;
   let { heard } = upstream;
   const look = (late: boolean): void => {
     if (late) heard = false;
-    if (!heard && upstream.ends.size === 0) cut();
+    if (!heard && upstream.ends.size === 0 && !ignoresValues(subscriber)) subscriber.complete();
   };
   upstream.look = look;
   for (const end of upstream.ends) guarded(() => end(draining));

@@ -2,6 +2,7 @@ import {
   BehaviorSubject,
   connectable,
   defer,
+  delayWhen,
   interval,
   map,
   merge,
@@ -14,6 +15,7 @@ import {
   share,
   Subject,
   Subscription,
+  type Subscriber,
 } from 'rxjs';
 import { describe, expect, test, vi } from 'vitest';
 import {
@@ -310,18 +312,17 @@ describe('drain', () => {
   });
 
   test.each([
-    ['repeat', repeat<number>()],
-    ['retry', retry<number>()],
-  ])('%s begins nothing anew', async (_, again) => {
+    ['repeat', repeat<number>(), (subscriber: Subscriber<number>) => subscriber.complete()],
+    ['retry', retry<number>(), (subscriber: Subscriber<number>) => subscriber.error('no')],
+  ])('%s begins nothing anew', async (_, again, end) => {
     const work = new Work();
     let subscribed = 0;
     const source = new Observable<number>((subscriber) => {
       const demand = demandOf(subscriber);
       if (++subscribed > 1) return;
       subscriber.next(1);
-      subscriber.add(demand.onDrain!(() => (again === retryOf ? subscriber.error('no') : subscriber.complete())));
+      subscriber.add(demand.onDrain!(() => end(subscriber)));
     });
-    const retryOf = _ === 'retry' ? again : undefined;
     const subscription = source.pipe(again, pool(work.run, { concurrency: 1 })).subscribe();
     expect(totals(await work.until(drain(subscription, { within: Infinity })))).toEqual({
       ...NONE,
@@ -673,6 +674,22 @@ describe('the end', () => {
     subscription.unsubscribe();
     expect(totals(await draining)).toEqual({ ...NONE, released: 1, abandoned: 1, ended: 'unsubscribed' });
     expect(time.pending).toBe(0);
+  });
+
+  test('unsubscribing is no completion, also when something has come anew meanwhile', async () => {
+    const open = new Subject<void>();
+    const lasting = new Observable((subscriber) => demandOf(subscriber).onDrain?.(() => undefined));
+    const subscription = merge(
+      lasting,
+      pull([1]).pipe(
+        delayWhen(() => open),
+        repeat(),
+      ),
+    ).subscribe();
+    const draining = drain(subscription, { within: Infinity });
+    open.next();
+    subscription.unsubscribe();
+    expect((await draining).ended).toBe('unsubscribed');
   });
 
   test('from inside `complete` of the subscriber', async () => {

@@ -157,6 +157,11 @@ const NEVER: Unsubscribable = { unsubscribe: () => undefined };
 /** Nobody limits. */
 export const UNBOUNDED: Demand = { requested: Infinity, onRequest: () => NEVER };
 
+/** True when nobody limits behind `demand`, and nobody will. */
+export function isUnbounded(demand: Demand): boolean {
+  return demand === UNBOUNDED || demand instanceof End;
+}
+
 /** Nothing is asked for, and nothing will be. */
 export const NOTHING: Demand = { requested: 0, onRequest: () => NEVER };
 

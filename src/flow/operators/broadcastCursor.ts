@@ -2,7 +2,7 @@
 import type { Subscriber } from 'rxjs';
 import type { Reader, SharedRing } from '../../core/sharedRing.js';
 import { SlowSubscriberError } from '../../errors.js';
-import { demandOf, UNBOUNDED, type Demand } from '../demand.js';
+import { demandOf, isUnbounded, type Demand } from '../demand.js';
 import type { Activity, Drop, DropReason, Ledger, MonitoredStage, StageProbe } from '../stageOptions.js';
 import { guarded } from '../unhandled.js';
 
@@ -33,7 +33,10 @@ export interface CursorHost<T> {
 /** What is to be told to the user once everything is in its place: such a call may send, subscribe, unsubscribe and throw. */
 export type Telling = () => void;
 
-/** States: *open* → *left* (it has ended, was evicted or unsubscribed; what it had not taken is dropped). */
+/**
+ * States: *open* → *stopped*, by a drain (it takes what waits for it, and completes) → *left* (it has ended, was evicted or unsubscribed; what it
+ * had not taken is dropped).
+ */
 export class BroadcastCursor<T> implements Reader, MonitoredStage {
   readonly name: string;
   readonly blocks: boolean;
@@ -50,8 +53,9 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
   private readonly since: number;
   private dropped = 0;
   private readonly reasons: Partial<Record<DropReason, number>> = {};
-  /** The end of the ring when it left. */
-  private leftAt: number | undefined;
+  /** The number of the first value that is not for it any more. */
+  private last = Infinity;
+  private left = false;
 
   /** @param next the number of the value that it starts with */
   constructor(
@@ -66,23 +70,28 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
     this.start = next;
     this.since = host.now();
     this.downstream = demandOf(subscriber);
-    this.free = this.downstream === UNBOUNDED && policy.maxAge === undefined;
+    this.free = isUnbounded(this.downstream) && policy.maxAge === undefined;
   }
 
   /** Values that wait for it. */
   get held(): number {
-    return this.leftAt === undefined ? this.ring.end - this.next : 0;
+    return this.end - this.next;
+  }
+
+  /** True once no more values are for it. */
+  get stopped(): boolean {
+    return this.last !== Infinity;
   }
 
   /** Nothing is counted for each value: what came and what left are differences of numbers. */
   get ledger(): Ledger {
     const { name: stage, dropped, held } = this;
-    const arrived = (this.leftAt ?? this.ring.end) - this.start;
+    const arrived = this.end - this.start;
     return { stage, in: arrived, out: arrived - dropped - held, dropped, reasons: { ...this.reasons }, held };
   }
 
   get requested(): number {
-    return this.leftAt === undefined ? Math.max(0, this.capacity - this.held) : 0;
+    return this.stopped ? 0 : Math.max(0, this.capacity - this.held);
   }
 
   get capacity(): number {
@@ -102,24 +111,25 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
 
   /** Takes `value`, number `n`, of the round that is under way, after what it can take of older ones. */
   offer(value: T, n: number): void {
-    if (!this.free || this.next !== n) return this.take(n + 1);
+    if (!this.free || this.next !== n || this.stopped) return this.take(n + 1);
     this.next++;
     this.ring.touch();
     this.give(value);
   }
 
-  /** Takes what it can of the values before number `until`, and gives up what may not wait for it. */
-  take(until: number): void {
+  /** Takes what it can of the values before number `to`, and gives up what may not wait for it. */
+  take(to: number): void {
     const { downstream, host, ring } = this;
     if (this.policy.maxAge !== undefined && this.expires <= host.now()) {
       return this.evict(`a value waited for it for more than ${this.policy.maxAge} ms (\`maxAge\`)`)();
     }
-    while (this.next < until && downstream.requested > 0 && this.leftAt === undefined) {
+    const until = (): number => Math.min(to, this.end);
+    while (this.next < until() && downstream.requested > 0) {
       const value = ring.at(this.next++);
       ring.touch();
       this.give(value);
     }
-    while (!this.blocks && until - this.next > this.policy.maxLag && this.leftAt === undefined) this.makeRoom()();
+    while (!this.blocks && until() - this.next > this.policy.maxLag) this.makeRoom()();
   }
 
   /** Gives up its oldest value, or itself. */
@@ -130,7 +140,16 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
     this.next++;
     ring.touch();
     this.count(1, 'evicted');
-    return telling;
+    return () => {
+      telling();
+      this.endIfDone();
+    };
+  }
+
+  /** No more values are for it than those that wait; then it completes. */
+  stop(): void {
+    this.last = this.end;
+    this.endIfDone();
   }
 
   /** Passes the end on, once it has taken all there is. */
@@ -143,11 +162,12 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
 
   /** It takes nothing any more. Called once, by the stage, before it forgets it. */
   leave(reason: DropReason): Telling {
-    if (this.leftAt !== undefined) return NOTHING;
-    const { end } = this.ring;
+    if (this.left) return NOTHING;
+    this.left = true;
+    const { end } = this;
     const telling = this.telling(end, reason, guarded); // its stream has ended: what `onDrop` throws has nowhere to go
     this.count(end - this.next, reason);
-    this.leftAt = this.next = end;
+    this.last = this.next = end;
     return () => {
       telling();
       guarded(() => this.probe?.released());
@@ -160,6 +180,16 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
     } catch (error) {
       guarded(() => this.subscriber.error(error)); // a subscriber of the user's own: RxJS's do not throw
     }
+    this.endIfDone();
+  }
+
+  private endIfDone(): void {
+    if (this.stopped && this.held === 0 && !this.left) this.finish(undefined);
+  }
+
+  /** The number of the next value that is to come for it, or would be. */
+  private get end(): number {
+    return Math.min(this.last, this.ring.end);
   }
 
   private evict(why: string): Telling {

@@ -4,6 +4,7 @@ import { RingBuffer } from '../../core/ringBuffer.js';
 import { SharedRing } from '../../core/sharedRing.js';
 import { OverflowError } from '../../errors.js';
 import { probeFrom } from '../counted.js';
+import { NOTHING, type Draining } from '../demand.js';
 import { Stage } from '../stage.js';
 import type { Drop, Ledger, StageOptions } from '../stageOptions.js';
 import { Timer } from '../timer.js';
@@ -73,7 +74,7 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
 
   /** While nobody is subscribed nothing is asked for. */
   get requested(): number {
-    if (this.ending || this.cursors.length === 0) return 0;
+    if (this.ending || this.isDeserted) return 0;
     return this.capacity - (this.ring.end - this.ring.oldestBlocking);
   }
 
@@ -92,6 +93,11 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
     return super.ledger;
   }
 
+  /** No subscriber is there for whom values would come. */
+  get isDeserted(): boolean {
+    return this.cursors.every(({ stopped }) => stopped);
+  }
+
   now(): number {
     return this.timed ? this.time.now() : 0;
   }
@@ -104,10 +110,12 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
     }
     const start = Math.max(this.ring.start, this.ring.end - policy.maxLag);
     const cursor = new BroadcastCursor<T>(this, subscriber, policy, start);
+    if (cursor.downstream === NOTHING) return; // its pipeline drains, and takes nothing anew
     this.cursors.push(cursor);
     this.changed();
     subscriber.add(() => this.depart(cursor));
     subscriber.add(cursor.downstream.onRequest(() => this.wake(cursor)));
+    subscriber.add(cursor.downstream.onDrain?.((draining) => this.drain(cursor, draining.watch(cursor))));
     cursor.probe = probeFrom(this.settings.monitor?.add(cursor));
     this.wake(cursor);
     this.moveOn(); // the source may be waiting for a first subscriber
@@ -124,7 +132,7 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
     this.cursors.splice(index, 1);
     if (index < this.turn) this.turn--;
     this.changed();
-    if (this.cursors.length === 0) this.onDeserted();
+    if (this.isDeserted) this.onDeserted();
   }
 
   protected accept(value: T): void {
@@ -212,6 +220,13 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
     this.removeCursor(cursor);
     this.moveOn();
     tell();
+  }
+
+  /** The pipeline of a subscriber drains. Others still take from the source; if there are none, it is the source that ends. */
+  private drain(cursor: BroadcastCursor<T>, draining: Draining): void {
+    if (this.cursors.some((other) => other !== cursor && !other.stopped)) return cursor.stop();
+    const end = (): void => (this.ending || this.released ? undefined : this.complete());
+    this.upstream.drain(draining.watch(this), end);
   }
 
   /** Subscribers have come or gone. */

@@ -60,7 +60,11 @@ export function valve<T>(open$: Observable<boolean>, options: ValveOptions<T> = 
   check('open$', OBSERVABLE, open$, 'valve');
   checkBuffer('valve', options, POSITIVE);
   const named = { ...options, name: options.name ?? 'valve', capacity: options.capacity ?? 1 };
-  return (source) => new Observable((subscriber) => void source.subscribe(new ValveStage(subscriber, open$, named)));
+  return (source) =>
+    new Observable((subscriber) => {
+      const stage = new ValveStage(subscriber, open$, named);
+      if (!stage.closed) source.subscribe(stage); // `open$` may have failed already
+    });
 }
 
 /** A buffer that asks for nothing and gives nothing while it is closed. */

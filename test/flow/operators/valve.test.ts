@@ -212,7 +212,7 @@ describe('valve', () => {
     test('an error at once, before there is a source', () => {
       const source = new ManualSource<number>();
       const consumer = new ManualConsumer(source.pipe(valve(throwError(() => 'no signal'))));
-      expect([consumer.end, source.open]).toEqual([{ error: 'no signal' }, 0]);
+      expect([consumer.end, source.subscriptions]).toEqual([{ error: 'no signal' }, 0]);
     });
 
     test('after the stream has ended it means nothing', () => {

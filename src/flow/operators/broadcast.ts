@@ -1,5 +1,6 @@
 /** One source for many subscribers, each with its own answer to being slow. */
 import { Observable, type Subscriber } from 'rxjs';
+import { Names } from '../../core/names.js';
 import {
   BOOLEAN,
   check,
@@ -51,7 +52,10 @@ export interface SubscriberOptions {
   maxLag?: number | undefined;
   /** With `'evict'`: how long a value may wait for it, in milliseconds. Above 0. Default: for ever. */
   maxAge?: number | undefined;
-  /** What its errors, drops and ledger call it. Default: the broadcast's name and the policy, `'broadcast/latest'`. */
+  /**
+   * What its errors, drops and ledger call it; with a number from the second of that name on. Default: the broadcast's name and the policy,
+   * `'broadcast/latest'`.
+   */
   name?: string | undefined;
 }
 
@@ -122,6 +126,8 @@ const SLOW: Rule = [
 /** What `broadcast` returns: subscribed as it is, it blocks. */
 export class Broadcast<T> extends Observable<T> {
   private readonly settings: BroadcastSettings;
+  /** One that was given up may still be at work, for subscribers that are slow, when the next begins. */
+  private readonly names = new Names();
   /** The connection that a newcomer joins, unless it has ended and is to be made anew. */
   private stage: BroadcastStage<T> | undefined;
 
@@ -165,10 +171,12 @@ export class Broadcast<T> extends Observable<T> {
 
   private join(subscriber: Subscriber<T>, policy: CursorPolicy): void {
     if (this.stage !== undefined && !this.isOver(this.stage)) return this.stage.join(subscriber, policy);
-    const stage = new BroadcastStage<T>(this.settings, () => this.deserted(stage));
+    const stage = new BroadcastStage<T>(this.settings, this.names, () => this.deserted(stage));
     this.stage = stage;
     stage.join(subscriber, policy);
-    this.input.subscribe(stage);
+    if (!stage.isDeserted) return void this.input.subscribe(stage);
+    if (this.stage === stage) this.stage = undefined; // its first subscriber has ended before there was a source
+    stage.disconnect();
   }
 
   private isOver({ ended }: BroadcastStage<T>): boolean {
@@ -177,8 +185,11 @@ export class Broadcast<T> extends Observable<T> {
   }
 
   private deserted(stage: BroadcastStage<T>): void {
-    if (stage.ended !== undefined || this.options.resetOnRefCountZero === false) return;
-    this.stage = undefined;
-    stage.disconnect();
+    if (this.isOver(stage)) {
+      if (this.stage === stage) this.stage = undefined; // nobody is replayed to any more
+    } else if (stage.ended === undefined && this.options.resetOnRefCountZero !== false) {
+      this.stage = undefined;
+      stage.disconnect();
+    }
   }
 }

@@ -17,6 +17,7 @@ export interface CursorPolicy {
   readonly slow: SlowPolicy;
   readonly maxLag: number;
   readonly maxAge: number | undefined;
+  /** What it is to be called; those that come while others have that name get a number as well. */
   readonly name: string;
 }
 
@@ -38,7 +39,6 @@ export type Telling = () => void;
  * had not taken is dropped).
  */
 export class BroadcastCursor<T> implements Reader, MonitoredStage {
-  readonly name: string;
   readonly blocks: boolean;
   /** True while it is in line to be looked at. */
   queued = false;
@@ -57,14 +57,18 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
   private last = Infinity;
   private left = false;
 
-  /** @param next the number of the value that it starts with */
+  /**
+   * @param next the number of the value that it starts with
+   * @param freeName called when it has left
+   */
   constructor(
     private readonly host: CursorHost<T>,
     private readonly subscriber: Subscriber<T>,
     private readonly policy: CursorPolicy,
     public next: number,
+    readonly name: string,
+    private readonly freeName: () => void,
   ) {
-    this.name = policy.name;
     this.blocks = policy.slow === 'block';
     this.ring = host.ring;
     this.start = next;
@@ -171,6 +175,7 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
     return () => {
       telling();
       guarded(() => this.probe?.released());
+      this.freeName();
     };
   }
 

@@ -1,15 +1,17 @@
 /** One connection of a `broadcast`: the stage that the source feeds, the ring, and the subscribers along it. */
-import { Observable, type Subscriber } from 'rxjs';
+import type { Subscriber } from 'rxjs';
+import type { Names } from '../../core/names.js';
 import { RingBuffer } from '../../core/ringBuffer.js';
 import { SharedRing } from '../../core/sharedRing.js';
 import { OverflowError } from '../../errors.js';
 import { probeFrom } from '../counted.js';
-import { NOTHING, type Draining } from '../demand.js';
+import { NOTHING, type Demand, type Draining } from '../demand.js';
 import { Stage } from '../stage.js';
-import type { Drop, Ledger, StageOptions } from '../stageOptions.js';
+import type { Activity, Drop, Ledger, StageOptions } from '../stageOptions.js';
 import { Timer } from '../timer.js';
 import { guarded } from '../unhandled.js';
 import { BroadcastCursor, type CursorHost, type CursorPolicy, type Telling } from './broadcastCursor.js';
+import { Furthest, outlet } from './broadcastOutlet.js';
 
 /** The options, checked and with their defaults. */
 export interface BroadcastSettings extends StageOptions {
@@ -30,6 +32,8 @@ export interface BroadcastSettings extends StageOptions {
 export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> {
   readonly ring: SharedRing<T>;
   private readonly cursors: BroadcastCursor<T>[] = [];
+  /** What is held waits for the subscriber that is furthest behind, of those that block. */
+  override readonly downstream: Demand;
   private readonly ready = new RingBuffer<BroadcastCursor<T>>(2);
   private readonly timer: Timer;
   /** Values before this number had their round; the one of the last may be under way. */
@@ -49,13 +53,23 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
   /** @param onDeserted called when the last subscriber has gone */
   constructor(
     private readonly settings: BroadcastSettings,
+    private readonly names: Names,
     private readonly onDeserted: () => void,
   ) {
-    super(outlet(), settings);
+    const { name, release } = names.take(settings.name);
+    super(outlet(), { ...settings, name, monitor: undefined });
+    this.out.add(release);
+    this.downstream = new Furthest(this.cursors, settings.overflow === 'drop-oldest');
     this.ring = new SharedRing(this.cursors, settings.replay);
     this.timer = new Timer(this.time, () => this.look());
     this.out.add(() => this.timer.set(Infinity));
     if (settings.report !== undefined) this.keepTimes();
+    try {
+      this.probe = probeFrom(settings.monitor?.add(this)); // it looks at the ring, so that has to be there
+    } catch (error) {
+      this.disconnect();
+      throw error;
+    }
   }
 
   get capacity(): number {
@@ -93,6 +107,11 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
     return super.ledger;
   }
 
+  /** What waits only for those that skip holds up nobody. */
+  override get activity(): Activity {
+    return this.ring.oldestBlocking < this.ring.end ? 'blocked' : 'starved';
+  }
+
   /** No subscriber is there for whom values would come. */
   get isDeserted(): boolean {
     return this.cursors.every(({ stopped }) => stopped);
@@ -109,14 +128,19 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
       this.keepTimes();
     }
     const start = Math.max(this.ring.start, this.ring.end - policy.maxLag);
-    const cursor = new BroadcastCursor<T>(this, subscriber, policy, start);
-    if (cursor.downstream === NOTHING) return; // its pipeline drains, and takes nothing anew
+    const { name, release } = this.names.take(policy.name);
+    const cursor = new BroadcastCursor<T>(this, subscriber, policy, start, name, release);
+    if (cursor.downstream === NOTHING) return release(); // its pipeline drains, and takes nothing anew
     this.cursors.push(cursor);
     this.changed();
     subscriber.add(() => this.depart(cursor));
     subscriber.add(cursor.downstream.onRequest(() => this.wake(cursor)));
     subscriber.add(cursor.downstream.onDrain?.((draining) => this.drain(cursor, draining.watch(cursor))));
-    cursor.probe = probeFrom(this.settings.monitor?.add(cursor));
+    try {
+      cursor.probe = probeFrom(this.settings.monitor?.add(cursor));
+    } catch (error) {
+      return subscriber.error(error);
+    }
     this.wake(cursor);
     this.moveOn(); // the source may be waiting for a first subscriber
   }
@@ -163,7 +187,7 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
       const cursor = cursors[this.turn++]!;
       if (cursor.held === 0) cursor.finish(this.failure);
     }
-    if (this.evictsByAge) this.timer.set(Math.min(...cursors.map(({ expires }) => expires)));
+    if (this.evictsByAge) this.timer.set(cursors.reduce((first, { expires }) => Math.min(first, expires), Infinity));
   }
 
   /** Value number `n` to each in turn; subscribers come and go meanwhile. */
@@ -206,10 +230,9 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
   }
 
   private refuse(value: T): void {
-    const { name, capacity, overflow } = this.settings;
     this.drop(value, 'overflow');
-    if (overflow === 'drop-newest') return;
-    const error = new OverflowError(name, capacity, 'make it wait (demandOf) or name an `overflow` policy');
+    if (this.settings.overflow === 'drop-newest') return;
+    const error = new OverflowError(this.name, this.capacity, 'make it wait (demandOf) or name an `overflow` policy');
     this.failure ??= { error };
     this.endWith(error);
   }
@@ -245,7 +268,7 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
 
   /** The time has come for one of those that may be late. */
   private look(): void {
-    for (const cursor of this.cursors) this.wake(cursor);
+    for (const cursor of [...this.cursors]) this.wake(cursor);
     this.moveOn();
   }
 
@@ -275,10 +298,3 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
 }
 
 const NONE: readonly Telling[] = [];
-
-/** An output of no more use than to end and to be unsubscribed. */
-function outlet(): Subscriber<never> {
-  let out: Subscriber<never> | undefined;
-  new Observable<never>((subscriber) => void (out = subscriber)).subscribe({ error: () => undefined });
-  return out!;
-}

@@ -1,9 +1,10 @@
-import { config, map, Observable, Subject, take } from 'rxjs';
+import { config, map, Observable, repeat, Subject, take } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { describe, expect, test } from 'vitest';
 import {
   boundedBuffer,
   broadcast,
+  drain,
   OptionError,
   OverflowError,
   pull,
@@ -263,7 +264,11 @@ describe('broadcast', () => {
     expect([source.open, stages[0]!.held]).toEqual([1, 2]);
     two.unsubscribe();
     expect([source.open, stages[0]!.held]).toEqual([0, 0]);
-    expect(dropped(drops)).toEqual([2, 1, 2].map((value) => [value, 'cancelled', 'broadcast/block']));
+    expect(dropped(drops)).toEqual([
+      [2, 'cancelled', 'broadcast/block'],
+      [1, 'cancelled', 'broadcast/block 2'],
+      [2, 'cancelled', 'broadcast/block 2'],
+    ]);
     expect(subscribe({}, 9).values).toEqual([]);
     expect(source.subscriptions).toBe(2);
   });
@@ -397,6 +402,168 @@ describe('broadcast', () => {
       [1, 'evicted', 'broadcast/evict'],
       [2, 'cancelled', 'broadcast'], // it came when nobody was left
     ]);
+  });
+
+  describe('drain', () => {
+    const draining = (consumer: ManualConsumer<number>) => drain(consumer.subscription, { within: Infinity });
+
+    test('of the only subscriber: the source ends, what was read and what waits goes through', async () => {
+      const { subscribe, source, send, drops } = setUp({ replay: 2, resetOnRefCountZero: false });
+      const consumer = subscribe();
+      send(1, 2);
+      const receipt = draining(consumer);
+      expect([source.open, consumer.end]).toEqual([0, undefined]);
+      consumer.request(9);
+      expect([consumer.values, consumer.end, drops]).toEqual([[1, 2], 'complete', []]);
+      expect(await receipt).toMatchObject({ done: 2, released: 0, ended: 'complete' });
+    });
+
+    test('of one of two: it gets what waits for it and completes; the other goes on, and the source with it', async () => {
+      const { subscribe, source, send, drops } = setUp();
+      const [one, other] = [subscribe({ name: 'one' }), subscribe({}, 9)];
+      send(1, 2);
+      const receipt = draining(one);
+      source.sendOnDemand(3);
+      expect([one.values, other.values, source.open]).toEqual([[], [1, 2, 3], 1]);
+      expect(source.requested).toBe(0); // it is waited for
+      one.request(9);
+      expect([one.values, one.end, source.requested]).toEqual([[1, 2], 'complete', 3]);
+      expect(await receipt).toMatchObject({ done: 2, stages: [{ stage: 'one', held: 2, in: 0, out: 2 }] });
+      source.sendOnDemand(4);
+      const last = draining(other);
+      expect([other.values, other.end, source.open, drops]).toEqual([[1, 2, 3, 4], 'complete', 0, []]);
+      expect(await last).toMatchObject({ done: 0, ended: 'complete' });
+    });
+
+    test('what a source reads already still comes', async () => {
+      let answer = (_: IteratorResult<number>): void => undefined;
+      const next = () => new Promise<IteratorResult<number>>((resolve) => (answer = resolve));
+      const numbers: AsyncIterable<number> = { [Symbol.asyncIterator]: () => ({ next }) };
+      const consumer = new ManualConsumer(broadcast(pull(numbers), { capacity: 2 }));
+      const receipt = draining(consumer);
+      answer({ done: false, value: 1 });
+      consumer.request(1);
+      await receipt;
+      expect([consumer.values, consumer.end]).toEqual([[1], 'complete']);
+    });
+
+    test('when the other leaves meanwhile, the source is let go, and what waits goes through', () => {
+      for (const resetOnRefCountZero of [true, false]) {
+        const { subscribe, source, send } = setUp({ resetOnRefCountZero });
+        const [one, other] = [subscribe(), subscribe({}, 9)];
+        send(1, 2);
+        void draining(one);
+        other.unsubscribe();
+        expect([source.open, source.requested]).toEqual([resetOnRefCountZero ? 0 : 1, 0]);
+        one.request(1);
+        expect([one.values, one.end]).toEqual([[1], undefined]);
+        one.request(1);
+        expect([one.values, one.end]).toEqual([[1, 2], 'complete']);
+        if (!resetOnRefCountZero) source.complete();
+      }
+    });
+
+    test('from inside next, in the middle of a round: what came by then is for it, and nothing after', () => {
+      const source = new Subject<number>();
+      const shared = broadcast(source, { capacity: 8 });
+      const seen: number[] = [];
+      const first = shared.subscribe((value) => {
+        if (value !== 1) return;
+        source.next(2);
+        void drain(second, { within: Infinity });
+        source.next(3);
+      });
+      const second = shared.subscribe((value) => seen.push(value));
+      source.next(1);
+      expect([seen, second.closed, first.closed]).toEqual([[1, 2], true, false]);
+      first.unsubscribe();
+    });
+
+    test('by its policy: what is skipped meanwhile is no value that came after', () => {
+      const { subscribe, send, drops } = setUp({ overflow: 'drop-oldest', capacity: 2 });
+      const [slow, blocking] = [subscribe({ slow: 'drop-oldest', name: 'slow' }), subscribe({ name: 'blocking' })];
+      const other = subscribe({}, 99);
+      send(1);
+      for (const one of [slow, blocking]) void draining(one);
+      send(2, 3, 4);
+      expect([slow.end, blocking.end, other.values]).toEqual(['complete', 'complete', [1, 2, 3, 4]]);
+      expect(dropped(drops)).toEqual([
+        [1, 'evicted', 'slow'],
+        [1, 'evicted', 'blocking'],
+      ]);
+      other.unsubscribe();
+    });
+
+    test('what is subscribed anew while draining holds nobody up', () => {
+      const { shared, source, send, subscribe } = setUp({ capacity: 1 });
+      const other = subscribe({}, 99);
+      const again = new ManualConsumer(shared.pipe(take(1), repeat()));
+      again.request(9);
+      send(1);
+      void draining(again);
+      send(2, 3);
+      expect([other.values, source.requested]).toEqual([[1, 2, 3], 1]);
+      other.unsubscribe();
+    });
+  });
+
+  test('those of one name get numbers, which come again', () => {
+    const { subscribe, stages } = setUp({ resetOnComplete: true });
+    const [one, two] = [subscribe(), subscribe()];
+    subscribe({ slow: 'latest' });
+    one.unsubscribe();
+    subscribe();
+    two.unsubscribe();
+    expect(stages.map(({ name }) => name)).toEqual([
+      'broadcast',
+      'broadcast/block',
+      'broadcast/block 2',
+      'broadcast/latest',
+      'broadcast/block',
+    ]);
+  });
+
+  test('a monitor that throws fails the one subscriber, and the source is not subscribed for it', () => {
+    for (const resetOnRefCountZero of [true, false]) {
+      for (const failing of ['broadcast', 'broadcast/block']) {
+        let throws = true;
+        const add = ({ name }: MonitoredStage): void => {
+          if (throws && name === failing) throw new Error('mine');
+        };
+        const { subscribe, source } = setUp({ resetOnRefCountZero, monitor: { add } });
+        expect([errorOf(subscribe()), source.subscriptions]).toEqual([new Error('mine'), 0]);
+        throws = false;
+        const next = subscribe({}, 1);
+        source.sendOnDemand(1);
+        expect([next.values, source.subscriptions]).toEqual([[1], 1]);
+        next.unsubscribe();
+        source.complete();
+      }
+    }
+  });
+
+  test('a subscriber that is closed already has no source subscribed', () => {
+    const { source, shared } = setUp();
+    const closed = new Sink<number>({ next: () => undefined, error: () => undefined, complete: () => undefined });
+    closed.unsubscribe();
+    shared.subscribe(closed);
+    expect(source.subscriptions).toBe(0);
+  });
+
+  test('after the end nothing is kept for nobody', () => {
+    const { source, shared, send, subscribe } = setUp({ replay: 3 });
+    const slow = subscribe();
+    send(1, 2);
+    source.complete();
+    slow.request(9);
+    expect((shared as unknown as { stage: unknown }).stage).toBeUndefined();
+  });
+
+  test('one that nobody limits takes values without being asked how many it can take', () => {
+    const { shared, stages } = setUp();
+    const subscription = shared.subscribe();
+    expect((stages[1] as unknown as { free: boolean }).free).toBe(true);
+    subscription.unsubscribe();
   });
 
   test('demand goes through it, past operators, to a pull source and stops there', () => {

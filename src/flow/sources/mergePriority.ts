@@ -1,7 +1,7 @@
 /** Several sources in one, the most important first. */
 import { Observable, Subscriber, type ObservedValueOf, type Unsubscribable } from 'rxjs';
 import { check, checkOptions, OBSERVABLE, POSITIVE, required, type Rule } from '../../options.js';
-import { carryDemand, demandOf, type Demand } from '../demand.js';
+import { carryDemand, demandOf, Upstream, type Demand, type Draining } from '../demand.js';
 import { boundedBuffer, OVERFLOW, type Overflow } from '../operators/boundedBuffer.js';
 import { STAGE_RULES, type MonitoredStage, type StageMonitor, type StageOptions } from '../stageOptions.js';
 
@@ -113,6 +113,11 @@ class Merging<T> {
     this.running = entries.length;
     if (this.running === 0) return out.complete();
     out.add(this.downstream.onRequest(() => this.drain()));
+    out.add(
+      this.downstream.onDrain?.((draining) => {
+        for (const gate of this.gates) gate.upstream.drain(draining, () => gate.complete());
+      }),
+    );
     for (const { gate } of entries) out.add(gate);
     for (const { source, i, gate } of entries) {
       if (out.closed) return;
@@ -188,7 +193,8 @@ class Gate<T> extends Subscriber<T> implements Demand {
   stage: MonitoredStage | undefined;
   /** Values of others that went while one of this source waited. */
   bypassed = 0;
-  private listener: (() => void) | undefined;
+  /** The buffer. */
+  readonly upstream: Upstream = new Upstream();
 
   constructor(
     private readonly merging: Merging<T>,
@@ -207,14 +213,16 @@ class Gate<T> extends Subscriber<T> implements Demand {
     return !this.closed && this.merging.isOpen(this) ? 1 : 0;
   }
 
-  /** There is one listener: the buffer. */
   onRequest(listener: () => void): Unsubscribable {
-    this.listener = listener;
-    return { unsubscribe: () => (this.listener = undefined) };
+    return this.upstream.add(listener);
+  }
+
+  onDrain(end: (draining: Draining) => void): Unsubscribable {
+    return this.upstream.onDrain(end);
   }
 
   wake(): void {
-    this.listener?.();
+    this.upstream.wake(this);
   }
 
   protected override _next(value: T): void {

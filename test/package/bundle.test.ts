@@ -8,7 +8,7 @@ import { root } from './project.js';
 const CEILINGS: Record<string, number> = {
   batch: 4_060,
   boundedBuffer: 4_250,
-  broadcast: 6_070,
+  broadcast: 6_570,
   mergePriority: 4_990,
   pool: 9_670,
   rateLimit: 7_030,
@@ -61,7 +61,7 @@ const HTTP: Record<string, number> = {
 const TARGETS: Record<string, number> = { boundedBuffer: 2_000, pool: 4_000, rateLimit: 3_000, shed: 3_000 };
 /** The budget of sources, buffers, pool and sinks together, in bytes, and of `import * as sluice from 'sluice'`. */
 const CORE = 13_700;
-const WHOLE = 28_950;
+const WHOLE = 29_360;
 /** What is not of that core. */
 const CONTROL = [
   'batch',

@@ -1,5 +1,5 @@
 /** What the stage of a `broadcast` has in the place of an output. */
-import { Observable, type Subscriber } from 'rxjs';
+import { Observable, type Subscriber, type Unsubscribable } from 'rxjs';
 import { UNBOUNDED, type Demand } from '../demand.js';
 import type { BroadcastCursor } from './broadcastCursor.js';
 
@@ -12,13 +12,15 @@ export function outlet(): Subscriber<never> {
 
 /** What the ring waits for, as a monitor sees it: the subscriber that is furthest behind, of those that block. */
 export class Furthest implements Demand {
-  readonly onRequest: Demand['onRequest'] = UNBOUNDED.onRequest;
-
   /** @param skips those that block may be made to skip, which is no fault of anything between the ring and them */
   constructor(
     private readonly cursors: readonly BroadcastCursor<unknown>[],
     private readonly skips: boolean,
   ) {}
+
+  onRequest(): Unsubscribable {
+    return UNBOUNDED.onRequest(() => undefined); // nobody waits for it
+  }
 
   get requested(): number {
     return this.cursor?.downstream.requested ?? Infinity;

@@ -436,7 +436,7 @@ describe('broadcast', () => {
     });
 
     test('what a source reads already still comes', async () => {
-      let answer = (_: IteratorResult<number>): void => undefined;
+      let answer: (result: IteratorResult<number>) => void = () => undefined;
       const next = () => new Promise<IteratorResult<number>>((resolve) => (answer = resolve));
       const numbers: AsyncIterable<number> = { [Symbol.asyncIterator]: () => ({ next }) };
       const consumer = new ManualConsumer(broadcast(pull(numbers), { capacity: 2 }));

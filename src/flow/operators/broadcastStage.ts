@@ -248,8 +248,7 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
   /** The pipeline of a subscriber drains. Others still take from the source; if there are none, it is the source that ends. */
   private drain(cursor: BroadcastCursor<T>, draining: Draining): void {
     if (this.cursors.some((other) => other !== cursor && !other.stopped)) return cursor.stop();
-    const end = (): void => (this.ending || this.released ? undefined : this.complete());
-    this.upstream.drain(draining.watch(this), end);
+    draining.pass(this);
   }
 
   /** Subscribers have come or gone. */

@@ -1,7 +1,7 @@
 /** Several sources in one, the most important first. */
-import { Observable, Subscriber, type ObservedValueOf, type Unsubscribable } from 'rxjs';
+import { Observable, Subscriber, Subscription, type ObservedValueOf, type Unsubscribable } from 'rxjs';
 import { check, checkOptions, OBSERVABLE, POSITIVE, required, type Rule } from '../../options.js';
-import { carryDemand, demandOf, Upstream, type Demand, type Draining } from '../demand.js';
+import { carryDemand, demandOf, type Demand, type Draining } from '../demand.js';
 import { boundedBuffer, OVERFLOW, type Overflow } from '../operators/boundedBuffer.js';
 import { STAGE_RULES, type MonitoredStage, type StageMonitor, type StageOptions } from '../stageOptions.js';
 
@@ -87,7 +87,7 @@ const INTEGER: Rule = ['an integer', (value: unknown) => Number.isInteger(value)
 
 /** One subscription. Each source has a `boundedBuffer` of its own, which emits through a gate; the gates open one at a time. */
 class Merging<T> {
-  private readonly downstream: Demand;
+  readonly downstream: Demand;
   /** The most important first. */
   private gates: readonly Gate<T>[] = [];
   private running = 0;
@@ -113,11 +113,6 @@ class Merging<T> {
     this.running = entries.length;
     if (this.running === 0) return out.complete();
     out.add(this.downstream.onRequest(() => this.drain()));
-    out.add(
-      this.downstream.onDrain?.((draining) => {
-        for (const gate of this.gates) gate.upstream.drain(draining, () => gate.complete());
-      }),
-    );
     for (const { gate } of entries) out.add(gate);
     for (const { source, i, gate } of entries) {
       if (out.closed) return;
@@ -193,8 +188,7 @@ class Gate<T> extends Subscriber<T> implements Demand {
   stage: MonitoredStage | undefined;
   /** Values of others that went while one of this source waited. */
   bypassed = 0;
-  /** The buffer. */
-  readonly upstream: Upstream = new Upstream();
+  private listener: (() => void) | undefined;
 
   constructor(
     private readonly merging: Merging<T>,
@@ -213,16 +207,24 @@ class Gate<T> extends Subscriber<T> implements Demand {
     return !this.closed && this.merging.isOpen(this) ? 1 : 0;
   }
 
-  onRequest(listener: () => void): Unsubscribable {
-    return this.upstream.add(listener);
+  /** What the stages before it feed in the end, for a monitor. */
+  get downstream(): Demand {
+    return this.merging.downstream;
   }
 
+  /** There is one listener: the buffer. */
+  onRequest(listener: () => void): Unsubscribable {
+    this.listener = listener;
+    return { unsubscribe: () => (this.listener = undefined) };
+  }
+
+  /** A drain goes past it, to the buffer. */
   onDrain(end: (draining: Draining) => void): Unsubscribable {
-    return this.upstream.onDrain(end);
+    return this.merging.downstream.onDrain?.(end) ?? Subscription.EMPTY;
   }
 
   wake(): void {
-    this.upstream.wake(this);
+    this.listener?.();
   }
 
   protected override _next(value: T): void {

@@ -54,23 +54,27 @@ export class StageWindow {
   constructor(
     private readonly length: number,
     now: number,
-    counts: Counts,
+    private counts: Counts,
   ) {
     this.older = this.newer = new Half(now, counts);
   }
 
-  /** Adds the `ms` before `now`, in which the stage did what `shares` say. */
+  /** Adds the `ms` before `now`, in which the stage did what `shares` say and values came and went evenly, till there were `counts`. */
   add(shares: Shares, ms: number, now: number, counts: Counts): void {
-    if (ms >= this.length) {
-      this.older = new Half(now - this.length, counts);
-      this.older.add(shares, this.length);
-      this.newer = new Half(now, counts);
-      return;
+    const before = this.counts;
+    this.counts = counts;
+    const at = (time: number): Counts => between(counts, before, (now - time) / ms);
+    let time = now - ms;
+    if (ms > this.length) {
+      time = now - this.length;
+      this.older = this.newer = new Half(time, at(time));
     }
-    this.newer.add(shares, ms);
-    if (now - this.newer.begin < this.length / 2) return;
-    this.older = this.newer;
-    this.newer = new Half(now, counts);
+    for (let end; (end = this.newer.begin + this.length / 2) <= now; time = end) {
+      this.newer.add(shares, end - time);
+      this.older = this.newer;
+      this.newer = new Half(end, at(end));
+    }
+    this.newer.add(shares, now - time);
   }
 
   waited(ms: number): void {
@@ -113,4 +117,9 @@ export class StageWindow {
   private sum(figure: keyof Shares): number {
     return this.halves.reduce((sum, half) => sum + half[figure], 0);
   }
+}
+
+/** `part` of the way from `a` to `b`. */
+function between(a: Counts, b: Counts, part: number): Counts {
+  return { in: a.in + (b.in - a.in) * part, out: a.out + (b.out - a.out) * part };
 }

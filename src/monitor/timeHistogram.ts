@@ -12,10 +12,6 @@ export class TimeHistogram {
     this.counts.recordValue(Math.min(HOUR, Math.round(ms * MICROSECONDS)));
   }
 
-  reset(): void {
-    this.counts.reset();
-  }
-
   /** Those of all `histograms` together; undefined where they are empty. */
   static percentiles(histograms: readonly (TimeHistogram | undefined)[]): Percentiles | undefined {
     const filled = histograms.filter((one) => one !== undefined && one.counts.totalCount > 0) as TimeHistogram[];

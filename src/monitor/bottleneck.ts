@@ -5,7 +5,7 @@ import type { Snapshot, StageSnapshot } from './snapshot.js';
 export interface Bottleneck {
   /**
    * `stage`: the stage does all it can, and those before it wait for it. `source`: the source brings no more. `consumer`: what comes after the
-   * last stage takes no more. `event-loop`: the process computes. `nothing`: nothing was there to be looked at.
+   * last stage takes no more. `event-loop`: the process computes. `nothing`: no stage is at work, or none has been for long enough to tell.
    */
   readonly kind: 'stage' | 'source' | 'consumer' | 'event-loop' | 'nothing';
   /** The stage that is the limit; with `source` the first of the pipeline, with `consumer` the last. */
@@ -24,26 +24,23 @@ export interface Bottleneck {
  * @param of a stage: only its pipeline is looked at
  */
 export function bottleneckOf(snapshot: Snapshot, of?: string): Bottleneck {
-  const stages = (of === undefined ? snapshot.stages : pipelineOf(snapshot.stages, of)).filter(({ active }) => active);
-  if (snapshot.loopBlocked > BLOCKED_LOOP) return eventLoop(snapshot.loopBlocked);
-  const candidates = stages.flatMap((stage) => candidatesOf(stage, stages));
-  const most = candidates.reduce<Candidate | undefined>(
-    (a, b) => (a === undefined || b.share > a.share ? b : a),
-    undefined,
-  );
-  if (most === undefined || most.share === 0) return NOTHING;
+  const { stages: all, loopBlocked } = snapshot;
+  if (of !== undefined && !all.some(({ stage }) => stage === of)) return nothing(`there is no stage \`${of}\``);
+  if (loopBlocked > BLOCKED_LOOP) return eventLoop(loopBlocked);
+  const stages = (of === undefined ? all : pipelineOf(all, of)).filter(({ active }) => active);
+  const [most] = stages.flatMap((stage) => candidatesOf(stage, stages)).sort((a, b) => b.share - a.share);
+  if (most === undefined || most.share === 0) return nothing(IDLE);
   const { kind, stage, share } = most;
   return { kind, stage: stage.stage, share, sentence: sentenceOf(most, stages) };
 }
 
 /** Milliseconds of a second above which there is no telling what else there is. */
 const BLOCKED_LOOP = 700;
-const NOTHING: Bottleneck = {
-  kind: 'nothing',
-  stage: undefined,
-  share: 0,
-  sentence: 'nothing limits: no stage has been at work',
-};
+const IDLE = 'no stage is at work, or none has been for long enough to tell';
+
+function nothing(why: string): Bottleneck {
+  return { kind: 'nothing', stage: undefined, share: 0, sentence: `nothing limits: ${why}` };
+}
 
 interface Candidate {
   readonly kind: 'stage' | 'source' | 'consumer';
@@ -56,7 +53,10 @@ function candidatesOf(stage: StageSnapshot, stages: readonly StageSnapshot[]): C
   if (feedersOf(stage, stages).length === 0) {
     candidates.push({ kind: 'source', stage, share: stage.limits.before / 1_000 });
   }
-  if (stage.feeds === undefined) candidates.push({ kind: 'consumer', stage, share: stage.limits.after / 1_000 });
+  // What a queue fed last may have ended.
+  if (!stages.some((after) => after.stage === stage.feeds)) {
+    candidates.push({ kind: 'consumer', stage, share: stage.limits.after / 1_000 });
+  }
   return candidates;
 }
 
@@ -93,31 +93,37 @@ function sentenceOf({ kind, stage, share }: Candidate, stages: readonly StageSna
   if (kind === 'consumer') {
     return `what comes after ${name} limits: ${name} was asked for nothing ${percent(share)} of the time; make that faster, or shed before it`;
   }
-  const blocked = feedersOf(stage, stages).reduce<StageSnapshot | undefined>(
-    (a, b) => (a === undefined || b.perSecond.blocked > a.perSecond.blocked ? b : a),
-    undefined,
-  );
-  const before =
-    blocked === undefined ? '' : `, \`${blocked.stage}\` blocked ${percent(blocked.perSecond.blocked / 1_000)}`;
-  return `${name} limits: ${reasonOf(stage, share)}${before}${adviceFor(stage)}`;
+  return `${name} limits: ${reasonOf(stage, share)}${feederOf(stage, stages)}${adviceFor(stage)}`;
+}
+
+/** That of those before it which waits for it most. */
+function feederOf(stage: StageSnapshot, stages: readonly StageSnapshot[]): string {
+  const [most] = feedersOf(stage, stages).sort((a, b) => b.perSecond.blocked - a.perSecond.blocked);
+  if (most === undefined || most.perSecond.blocked < 5) return '';
+  return `, \`${most.stage}\` blocked ${percent(most.perSecond.blocked / 1_000)}`;
 }
 
 function reasonOf({ pool, waitsFor }: StageSnapshot, share: number): string {
-  if (pool === undefined) return `it waited for ${waitsFor ?? 'itself'} ${percent(share)} of the time`;
+  const what = waitsFor === undefined ? 'was busy' : `waited for ${waitsFor}`;
+  if (pool === undefined) return `it ${what} ${percent(share)} of the time`;
   const { utilisation, concurrency } = pool;
-  const busy = Math.round(utilisation * concurrency);
-  if (waitsFor === undefined || waitsFor === WORKERS) return `${busy} of ${concurrency} workers busy ${percent(share)}`;
-  return `it waited for ${waitsFor} ${percent(share)} of the time, ${busy} of ${concurrency} workers busy`;
+  const busy = `${Math.round(utilisation * concurrency)} of ${concurrency} workers busy`;
+  if (waitsFor === undefined || waitsFor === WORKERS) return `${busy} ${percent(share)}`;
+  return `it ${what} ${percent(share)} of the time, ${busy}`;
 }
 
+/** Where it is left out, what the stage waits for says it. */
 function adviceFor({ pool, waitsFor }: StageSnapshot): string {
   if (waitsFor === 'tokens') return '; raise its rate or shed before it';
-  if (pool === undefined) return ''; // what it waits for says it
-  if (waitsFor === WORKERS) return '; raise its concurrency or shed before it';
-  return '; more workers do not help: take other keys, raise its window, or make calls shorter';
+  if (pool === undefined) return '';
+  if (waitsFor === undefined || waitsFor === WORKERS) return '; raise its concurrency or shed before it';
+  const other = waitsFor === KEYS ? 'take finer keys' : 'raise its window';
+  return `; more workers do not help: ${other}, or make calls shorter`;
 }
 
+/** What pools wait for. */
 const WORKERS = 'its workers';
+const KEYS = 'values of the same keys';
 
 function percent(share: number): string {
   return `${Math.round(100 * share)} %`;

@@ -7,7 +7,7 @@ import { bottleneckOf, type Bottleneck } from './bottleneck.js';
 import type { Snapshot } from './snapshot.js';
 import { StageRecord, type RecordOwner } from './stageRecord.js';
 import { StageWindow, STARVED } from './stageWindow.js';
-import { StallWatch, type Stall } from './stalls.js';
+import type { Stall } from './stalls.js';
 import { Stopwatch } from './stopwatch.js';
 import { Ticker } from './ticker.js';
 
@@ -33,7 +33,6 @@ export class Monitor implements StageMonitor {
   readonly stalls$: Observable<Stall>;
 
   private readonly records = new Map<string, StageRecord>();
-  private readonly watches = new Map<StageRecord, StallWatch>();
   private readonly changes = new Subject<Snapshot>();
   private readonly drops = new Subject<Drop>();
   private readonly stalls = new Subject<Stall>();
@@ -45,6 +44,10 @@ export class Monitor implements StageMonitor {
   /** How late ticks are, as the part of the time in which a stage would be busy. */
   private readonly lateness: StageWindow;
   private tickedAt: number;
+  /** Stages at work. */
+  private active = 0;
+  /** How often a stage came, ended or was forgotten. */
+  private turns = 0;
   /** What has moved so far, and when that changed last. */
   private moved = 0;
   private movedAt: number;
@@ -64,13 +67,14 @@ export class Monitor implements StageMonitor {
     const { drops } = this;
     this.owner = {
       time: this.time,
-      stopwatch: new Stopwatch(clockOf(scheduler)),
+      stopwatch: new Stopwatch(clockOf(this.time)),
       window,
+      stallAfter,
       get wantsAges() {
         return drops.observed;
       },
       wake: () => this.wake(),
-      released: () => this.released(),
+      released: (record) => this.released(record),
       dropped: (drop) => drops.next(drop),
     };
     this.changes$ = new Observable((subscriber) => {
@@ -97,15 +101,19 @@ export class Monitor implements StageMonitor {
     }
     if (record === undefined) this.records.set(name, (record = new StageRecord(name, this.owner)));
     record.watch(stage);
-    this.watches.set(record, new StallWatch(stage, this.stallAfter, this.time.now()));
-    this.link(record, stage);
+    this.active++;
+    this.turns++;
+    this.link(record);
     this.wake();
     return record;
   }
 
   /** Removes the figures of a stage that has ended. @returns false when there is none, or it is at work */
   forget(stage: string): boolean {
-    return this.records.get(stage)?.stage === undefined && this.records.delete(stage);
+    if (this.records.get(stage)?.stage !== undefined || !this.records.delete(stage)) return false;
+    this.turns++;
+    if (this.changes.observed) this.wake();
+    return true;
   }
 
   /** What all stages have done up to now. In it `in = out + dropped + held` holds for each. */
@@ -113,10 +121,10 @@ export class Monitor implements StageMonitor {
     const now = this.time.now();
     if (this.ticker.asleep) this.catchUp(now);
     this.look(now);
-    if (!this.resting && this.countMoved() !== this.moved) this.wake(); // it moved in its sleep
+    if (this.active > 0 && this.countMoved() !== this.moved) this.wake(); // it moved in its sleep
     const stages = [...this.records.values()].sort((a, b) => this.depthOf(b) - this.depthOf(a));
     return {
-      at: now,
+      at: this.time.scheduler.now(),
       window: this.lateness.lengthAt(now),
       loopBlocked: 1_000 * this.lateness.mean('busy'),
       stages: stages.map((record) => record.snapshot()),
@@ -149,24 +157,23 @@ export class Monitor implements StageMonitor {
       this.movedAt = now;
       this.changed = true;
     }
-    this.watchStalls(now);
     const { every, stallAfter } = this;
     const still = now - this.movedAt > (stallAfter === Infinity ? STILL : stallAfter);
     const sleeps = rests && (still || this.holdsNothing());
+    if (sleeps) this.sleep(); // before anybody is told: what they do may wake it again
+    this.watchStalls(now);
     if (this.changed && (sleeps || now - this.changeTold >= every)) this.tellChange(now);
-    if (sleeps) this.sleep();
     return !sleeps;
   }
 
-  /** Notes what `stage` feeds: the stages after it are there before it, but for those after a queue. */
-  private link(record: StageRecord, stage: MonitoredStage): void {
-    record.feeds = this.recordAfter(stage);
-    if (record.feeds === undefined) return;
-    let alone = true;
-    for (const other of this.records.values()) {
-      if (other !== record && other.feeds === record.feeds && other.stage !== undefined) alone = false;
-    }
-    this.watches.get(record.feeds)?.fedBy(alone ? stage : undefined, this.time.now());
+  /** Notes what the stage of `record` feeds. Most stages come after the one they feed, and keep it; consumers of a queue come and go. */
+  private link(record: StageRecord): void {
+    const after = this.recordAfter(record.stage!);
+    if (after === undefined || after.stalls === record.fed) return;
+    record.feeds = after;
+    record.fed = after.stalls;
+    const feeders = [...this.records.values()].filter(({ feeds, stage }) => feeds === after && stage !== undefined);
+    after.stalls?.fedBy(feeders.length === 1 ? record.stage : undefined, this.time.now());
   }
 
   /** The record of the next stage of this monitor that `stage` feeds. */
@@ -182,15 +189,12 @@ export class Monitor implements StageMonitor {
   private look(now: number): void {
     for (const record of this.records.values()) {
       record.look(now);
-      if (record.stage !== undefined && record.feeds === undefined) this.link(record, record.stage);
+      if (record.stage !== undefined) this.link(record);
     }
   }
 
   private watchStalls(now: number): void {
-    for (const [record, watch] of this.watches) {
-      if (record.stage === undefined) this.watches.delete(record);
-      else for (const stall of watch.look(now)) this.stalls.next(stall);
-    }
+    for (const { stalls } of this.records.values()) stalls?.look(now).forEach((stall) => this.stalls.next(stall));
   }
 
   private wake(): void {
@@ -199,17 +203,16 @@ export class Monitor implements StageMonitor {
     this.ticker.wake();
   }
 
-  private released(): void {
-    if (!this.resting) return this.wake();
+  private released(record: StageRecord): void {
+    if (record.stage === undefined) return;
+    this.link(record); // a queue may have got its consumer just now
+    record.end();
+    this.active--;
+    this.turns++;
+    if (this.active > 0) return this.wake();
     this.look(this.time.now());
     this.sleep();
     if (this.changes.observed) this.wake();
-  }
-
-  /** No stage is at work. */
-  private get resting(): boolean {
-    for (const { stage } of this.records.values()) if (stage !== undefined) return false;
-    return true;
   }
 
   private sleep(): void {
@@ -233,9 +236,8 @@ export class Monitor implements StageMonitor {
   }
 
   private countMoved(): number {
-    let count = this.records.size;
+    let count = this.turns;
     for (const { totals } of this.records.values()) count += totals.in + totals.out + totals.dropped;
-    for (const { stage } of this.records.values()) count += stage === undefined ? 0 : 1;
     return count;
   }
 
@@ -264,7 +266,7 @@ const USUAL = 2;
 /** Milliseconds after which it looks no more at stages in which nothing moves. */
 const STILL = 30_000;
 
-/** That of the default scheduler has whole milliseconds only. */
-function clockOf(scheduler: SchedulerLike): () => number {
-  return scheduler === asyncScheduler ? () => performance.now() : () => scheduler.now();
+/** The default scheduler counts whole milliseconds only. */
+function clockOf(time: SteadyTime): () => number {
+  return time.scheduler === asyncScheduler ? () => performance.now() : () => time.now();
 }

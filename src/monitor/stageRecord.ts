@@ -5,6 +5,7 @@ import type { SteadyTime } from '../flow/steadyTime.js';
 import type { StageSnapshot } from './snapshot.js';
 import type { Stopwatch } from './stopwatch.js';
 import { StageWindow, STARVED, type Shares } from './stageWindow.js';
+import { StallWatch } from './stalls.js';
 
 /** What the records of one monitor share. */
 export interface RecordOwner {
@@ -12,13 +13,15 @@ export interface RecordOwner {
   readonly stopwatch: Stopwatch;
   /** Milliseconds that figures are about. */
   readonly window: number;
+  /** Milliseconds after which a stage that does not move stands still. */
+  readonly stallAfter: number;
   /** Somebody wants to know how old values are that are dropped. */
   readonly wantsAges: boolean;
-  /** A value arrived: there is something to look at. */
+  /** Something happens: there is something to look at. */
   wake(): void;
   dropped(drop: Drop): void;
-  /** A stage has ended. */
-  released(): void;
+  /** The stage of `record` ends: it is to be told so (`end`). */
+  released(record: StageRecord): void;
 }
 
 type Totals = Omit<Ledger, 'stage'>;
@@ -32,19 +35,24 @@ export class StageRecord implements StageProbe {
   wantsAges: boolean;
   /** The stage it watches; undefined once that has ended. */
   stage: MonitoredStage | undefined;
-  /** The stage after it, as it was looked at last. */
+  /** Looks out for stalls, as long as the stage is at work. */
+  stalls: StallWatch | undefined;
+  /** The stage after it, as it was looked at last, and which of its subscriptions. */
   feeds: StageRecord | undefined;
+  fed: StallWatch | undefined;
   /** The stage that it watches or watched last, until its ledger is added to `past`: it may still drop what was just arriving. */
   private counted: MonitoredStage | undefined;
   private past: Totals = NOTHING;
   private readonly total = { busy: 0, blocked: 0, starved: 0 };
   private readonly stats: StageWindow;
   private readonly stride = new Stride();
-  /** Values until the next one that is measured. */
+  /** Values until the next one that is measured; whether one was since it was looked at last. */
   private left = 1;
+  private picked = false;
   private accountedTo: number;
-  /** What it did when it was looked at last. */
+  /** What it did when it was looked at last, and what it waited for when it was the limit last. */
   private shares: Shares = STARVED;
+  private waitsFor: string | undefined;
 
   constructor(
     readonly name: string,
@@ -57,9 +65,17 @@ export class StageRecord implements StageProbe {
 
   /** Begins to watch `stage`, the one before it having ended. */
   watch(stage: MonitoredStage): void {
+    const { stallAfter, time } = this.owner;
+    const now = time.now();
     this.settle();
-    this.accountFor(this.owner.time.now());
+    this.accountFor(now);
     this.stage = this.counted = stage;
+    this.stalls = new StallWatch(stage, stallAfter, now);
+  }
+
+  /** Watches its stage no more. */
+  end(): void {
+    this.stage = this.stalls = this.fed = undefined;
   }
 
   arrived(): void {
@@ -69,6 +85,7 @@ export class StageRecord implements StageProbe {
 
   private pick(): void {
     const { owner } = this;
+    this.picked = true;
     this.left = this.stride.after(owner.time.now());
     owner.wake();
   }
@@ -87,10 +104,12 @@ export class StageRecord implements StageProbe {
   }
 
   waited(ms: number): void {
+    this.owner.wake(); // it may have been asleep meanwhile: the time is to count as that of now
     this.stats.waited(ms);
   }
 
   served(ms: number): void {
+    this.owner.wake();
     this.stats.served(ms);
   }
 
@@ -99,8 +118,7 @@ export class StageRecord implements StageProbe {
   }
 
   released(): void {
-    this.stage = undefined;
-    this.owner.released();
+    this.owner.released(this);
   }
 
   /** What went through it, in all its subscriptions. */
@@ -110,8 +128,12 @@ export class StageRecord implements StageProbe {
 
   /** Counts what passed since the last time with what the stage does now. */
   look(now: number): void {
+    const { stage } = this;
     this.settle();
-    this.shares = this.stage === undefined ? STARVED : sharesOf(this.stage);
+    this.shares = stage === undefined ? STARVED : sharesOf(stage);
+    if (this.shares.itself > 0) this.waitsFor = stage!.waitsFor;
+    if (!this.picked) this.left = 1; // after a burst the stride is too long for what comes now and then
+    this.picked = false;
     this.accountFor(now);
   }
 
@@ -153,7 +175,7 @@ export class StageRecord implements StageProbe {
         before: 1_000 * stats.mean('before'),
         after: 1_000 * stats.mean('after'),
       },
-      waitsFor: stage?.waitsFor,
+      waitsFor: stage && (this.waitsFor ?? stage.waitsFor),
       wait: stats.wait,
       service: stats.service,
       pool: figures && {

@@ -134,14 +134,14 @@ function overrun({ ledger: { reasons } }: MonitoredStage): number {
 }
 
 /**
- * It has work, and room for what comes of it. One that is busy otherwise than with workers waits for what it is to wait for: tokens, an open
- * valve. One that is blocked may wait until the stage after it has more room, but not for a consumer that is no stage.
+ * It has work, and room for what comes of it. One that is busy otherwise than with calls waits for what it is to wait for: tokens, an open
+ * valve, another attempt. One that is blocked may wait until the stage after it has more room, but not for a consumer that is no stage.
  */
 function stands(stage: MonitoredStage): boolean {
   const { activity, downstream } = stage;
   if (stage.held === 0 || (downstream?.requested ?? 1) <= 0) return false;
   if (activity === 'blocked') return downstream !== undefined && !('ledger' in downstream);
-  return (stage.figures?.().concurrency ?? 0) > 0;
+  return (stage.figures?.().running ?? 0) > 0;
 }
 
 function stallOf(stage: MonitoredStage, ms: number): Stall {

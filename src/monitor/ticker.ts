@@ -42,8 +42,8 @@ export class Ticker {
 
   private readonly tick: Parameters<SchedulerLike['schedule']>[0] = () => {
     const now = this.time.now();
-    if (this.onTick(now, Math.max(0, now - this.plannedAt))) this.schedule(this.time.now());
-    else this.action = undefined;
+    this.action = undefined; // what it calls may wake it
+    if (this.onTick(now, Math.max(0, now - this.plannedAt))) this.wake();
   };
 }
 

@@ -205,7 +205,8 @@ function run({ parts, slowest, rate, seed, spread }: Pipeline): Bottleneck {
   const stages = parts.map((one, i) =>
     stageOf(one, { name: `stage ${i}`, rate: rate * one.faster, monitor, scheduler, spread, random }),
   );
-  const source = slowest < 0 ? rateLimit<number>({ rate, burst: 1, mode: 'paced', scheduler }) : identity<Observable<number>>;
+  const source =
+    slowest < 0 ? rateLimit<number>({ rate, burst: 1, mode: 'paced', scheduler }) : identity<Observable<number>>;
   const values = stages.reduce((before, stage) => before.pipe(stage), source(pull(numbers())));
   const sink = Sink.on(values, {
     next: () => undefined,

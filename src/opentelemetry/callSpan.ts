@@ -3,6 +3,7 @@ import { SpanStatusCode, type Span } from '@opentelemetry/api';
 import { Subscriber } from 'rxjs';
 import type { Settling } from '../flow/operators/poolCall.js';
 import { WorkerTimeoutError, type WorkerContext } from '../index.js';
+import { shown } from '../options.js';
 
 /** *open*, until the call ends, fails or is aborted: whatever comes after that is not its outcome. */
 export class CallSpan {
@@ -34,14 +35,13 @@ export class CallSpan {
 
   fail(error: unknown): void {
     if (!this.open) return;
-    const { code, name } = Object(error) as { code?: unknown; name?: unknown };
+    const { code, name, message } = Object(error) as { code?: unknown; name?: unknown; message?: unknown };
     const type = [code, name].find((it) => typeof it === 'string' && it !== '');
+    // What was thrown may be anything, an object that can not be made a string too.
+    const text = [message, error].find((it) => typeof it === 'string') ?? shown(error);
     this.span.setAttribute('error.type', (type as string | undefined) ?? '_OTHER');
-    this.span.recordException(error instanceof Error ? error : String(error));
-    this.span.setStatus({
-      code: SpanStatusCode.ERROR,
-      message: error instanceof Error ? error.message : String(error),
-    });
+    this.span.recordException(error instanceof Error ? error : text);
+    this.span.setStatus({ code: SpanStatusCode.ERROR, message: text });
     this.end();
   }
 }

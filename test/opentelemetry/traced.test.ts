@@ -159,9 +159,12 @@ describe('a call that does not succeed', () => {
     [new RangeError('x'), 'RangeError'],
     ['text', '_OTHER'],
     [undefined, '_OTHER'],
-  ])('what is thrown may be anything: %o', async (thrown, type) => {
+    [{ message: 'no class' }, '_OTHER'],
+    [Object.create(null), '_OTHER'], // can not be made a string
+  ])('what is thrown may be anything: %o', async (thrown: unknown, type) => {
     await expect(run(() => Promise.reject(thrown as Error))).rejects.toBe(thrown);
-    expect(only('process send').attributes['error.type']).toBe(type);
+    const { attributes, ended, status } = only('process send');
+    expect([attributes['error.type'], status.code, ended]).toEqual([type, SpanStatusCode.ERROR, true]);
   });
 
   test('returns nothing: the error of the pool, not tried again', async () => {

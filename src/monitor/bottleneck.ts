@@ -28,15 +28,15 @@ export function bottleneckOf(snapshot: Snapshot, of?: string): Bottleneck {
   if (of !== undefined && !all.some(({ stage }) => stage === of)) return nothing(`there is no stage \`${of}\``);
   if (loopBlocked > BLOCKED_LOOP) return eventLoop(loopBlocked);
   const stages = (of === undefined ? all : pipelineOf(all, of)).filter(({ active }) => active);
+  if (stages.length === 0) return nothing('no stage is at work');
   const [most] = stages.flatMap((stage) => candidatesOf(stage, stages)).sort((a, b) => b.share - a.share);
-  if (most === undefined || most.share === 0) return nothing(IDLE);
+  if (most === undefined || most.share === 0) return nothing('it is too early to tell');
   const { kind, stage, share } = most;
   return { kind, stage: stage.stage, share, sentence: sentenceOf(most, stages) };
 }
 
 /** Milliseconds of a second above which there is no telling what else there is. */
 const BLOCKED_LOOP = 700;
-const IDLE = 'no stage is at work, or none has been for long enough to tell';
 
 function nothing(why: string): Bottleneck {
   return { kind: 'nothing', stage: undefined, share: 0, sentence: `nothing limits: ${why}` };

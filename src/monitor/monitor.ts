@@ -124,7 +124,7 @@ export class Monitor implements StageMonitor {
     if (this.active > 0 && this.countMoved() !== this.moved) this.wake(); // it moved in its sleep
     const stages = [...this.records.values()].sort((a, b) => this.depthOf(b) - this.depthOf(a));
     return {
-      at: this.time.scheduler.now(),
+      at: now,
       window: this.lateness.lengthAt(now),
       loopBlocked: 1_000 * this.lateness.mean('busy'),
       stages: stages.map((record) => record.snapshot()),

@@ -80,7 +80,7 @@ export interface StageSnapshot {
 
 /** All stages of a monitor at one moment, those nearest to the source first. */
 export interface Snapshot {
-  /** When, on the scheduler's clock. */
+  /** Milliseconds since the monitor was made, on the scheduler's clock; they never run backwards. */
   readonly at: number;
   /** How many milliseconds `perSecond`, rates and percentiles are about. */
   readonly window: number;

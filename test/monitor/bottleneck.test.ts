@@ -105,11 +105,12 @@ describe('a snapshot', () => {
       kind: 'nothing',
       stage: undefined,
       share: 0,
-      sentence: 'nothing limits: no stage is at work, or none has been for long enough to tell',
+      sentence: 'nothing limits: no stage is at work',
     };
     expect(bottleneckOf(snapshotOf())).toEqual(idle);
     expect(bottleneckOf(snapshotOf(stage('a', [900, 0, 0], { active: false })))).toEqual(idle);
-    expect(bottleneckOf(snapshotOf(stage('a', [0, 0, 0])))).toEqual(idle);
+    const early = { ...idle, sentence: 'nothing limits: it is too early to tell' };
+    expect(bottleneckOf(snapshotOf(stage('a', [0, 0, 0])))).toEqual(early);
   });
 
   test('of several pipelines: the worst, or that of the stage that is named', () => {

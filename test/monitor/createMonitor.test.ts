@@ -134,7 +134,7 @@ describe('counts', () => {
       .pipe(boundedBuffer({ capacity: 1, monitor }))
       .subscribe(closed);
     expect(only(monitor.snapshot())).toMatchObject({ stage: 'boundedBuffer', active: false, in: 0, held: 0 });
-    expect(monitor.explain()).toBe('nothing limits: no stage is at work, or none has been for long enough to tell');
+    expect(monitor.explain()).toBe('nothing limits: no stage is at work');
   });
 
   test('a queue, from when it is made until it has ended, and what it feeds', async () => {

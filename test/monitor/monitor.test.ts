@@ -200,7 +200,8 @@ describe('the event loop', () => {
     done.complete();
     const { at, stages } = monitor.snapshot();
     expect(stages[0]!.service!.max).toBeLessThanOrEqual(10);
-    expect(at).toBe(scheduler.now());
+    expect(at).toBeGreaterThan(0);
+    expect(at).toBeLessThanOrEqual(10);
   });
 });
 

@@ -182,7 +182,7 @@ test.each([
 });
 
 test('no stages', () => {
-  expect(frame(createMonitor().snapshot())).toMatch(/^nothing limits: no stage has been at work\n/);
+  expect(frame(createMonitor().snapshot())).toMatch(/^nothing limits: no stage is at work\n/);
 });
 
 test('wrong options', () => {

@@ -79,8 +79,8 @@ export function shown(value: unknown): string {
 
 /** How many pairs of letters of `word` are in `name`, whatever their case. */
 function likeness(name: string, word: string): number {
-  return Array.from(word, (_, i) => i).filter((i) => name.toLowerCase().includes(word.slice(i, i + 2).toLowerCase()))
-    .length;
+  const pairs = Array.from(word.slice(1), (_, i) => word.slice(i, i + 2).toLowerCase());
+  return pairs.filter((pair) => name.toLowerCase().includes(pair)).length;
 }
 
 function isInteger(value: unknown): value is number {

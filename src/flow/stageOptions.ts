@@ -62,6 +62,8 @@ export interface MonitoredStage {
   readonly waitsFor?: string | undefined;
   /** The demand that it meets: the stage after it, where there is one. */
   readonly downstream?: Demand | undefined;
+  /** The name of the stage before it, where that feeds several and so has no single demand. */
+  readonly fedBy?: string | undefined;
   /** Of a pool: what runs, what waits, and how many calls may run at once. */
   figures?(): PoolFigures;
 }

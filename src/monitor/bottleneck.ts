@@ -24,9 +24,9 @@ export interface Bottleneck {
  * @param of a stage: only its pipeline is looked at
  */
 export function bottleneckOf(snapshot: Snapshot, of?: string): Bottleneck {
-  const { stages: all, loopBlocked } = snapshot;
+  const { stages: all, loopBusy } = snapshot;
   if (of !== undefined && !all.some(({ stage }) => stage === of)) return nothing(`there is no stage \`${of}\``);
-  if (loopBlocked > BLOCKED_LOOP) return eventLoop(loopBlocked);
+  if (loopBusy > BUSY_LOOP) return eventLoop(loopBusy);
   const stages = (of === undefined ? all : pipelineOf(all, of)).filter(({ active }) => active);
   if (stages.length === 0) return nothing('no stage is at work');
   const [most] = stages.flatMap((stage) => candidatesOf(stage, stages)).sort((a, b) => b.share - a.share);
@@ -36,7 +36,7 @@ export function bottleneckOf(snapshot: Snapshot, of?: string): Bottleneck {
 }
 
 /** Milliseconds of a second above which there is no telling what else there is. */
-const BLOCKED_LOOP = 700;
+const BUSY_LOOP = 800;
 
 function nothing(why: string): Bottleneck {
   return { kind: 'nothing', stage: undefined, share: 0, sentence: `nothing limits: ${why}` };
@@ -50,7 +50,7 @@ interface Candidate {
 
 function candidatesOf(stage: StageSnapshot, stages: readonly StageSnapshot[]): Candidate[] {
   const candidates: Candidate[] = [{ kind: 'stage', stage, share: stage.limits.itself / 1_000 }];
-  if (feedersOf(stage, stages).length === 0) {
+  if (stage.fedBy === undefined && feedersOf(stage, stages).length === 0) {
     candidates.push({ kind: 'source', stage, share: stage.limits.before / 1_000 });
   }
   // What a queue fed last may have ended.
@@ -69,9 +69,9 @@ function pipelineOf(stages: readonly StageSnapshot[], name: string): StageSnapsh
   const names = new Set([name]);
   for (let before = 0; before < names.size;) {
     before = names.size;
-    for (const { stage, feeds } of stages) {
-      if (names.has(stage) && feeds !== undefined) names.add(feeds);
-      if (feeds !== undefined && names.has(feeds)) names.add(stage);
+    for (const { stage, feeds, fedBy } of stages) {
+      const connected = [stage, feeds, fedBy].filter((one) => one !== undefined);
+      if (connected.some((one) => names.has(one))) for (const one of connected) names.add(one);
     }
   }
   return stages.filter(({ stage }) => names.has(stage));
@@ -83,7 +83,7 @@ function eventLoop(blocked: number): Bottleneck {
     kind: 'event-loop',
     stage: undefined,
     share,
-    sentence: `the event loop limits: it was held up ${percent(share)} of the time; move what computes into threads`,
+    sentence: `the event loop limits: it was busy ${percent(share)} of the time; move what computes into threads`,
   };
 }
 
@@ -117,6 +117,8 @@ function adviceFor({ pool, waitsFor }: StageSnapshot): string {
   if (waitsFor === 'tokens') return '; raise its rate or shed before it';
   if (pool === undefined) return '';
   if (waitsFor === undefined || waitsFor === WORKERS) return '; raise its concurrency or shed before it';
+  if (waitsFor === RETRIES) return '; its calls fail';
+  if (waitsFor === RESUMING) return '';
   const other = waitsFor === KEYS ? 'take finer keys' : 'raise its window';
   return `; more workers do not help: ${other}, or make calls shorter`;
 }
@@ -124,6 +126,8 @@ function adviceFor({ pool, waitsFor }: StageSnapshot): string {
 /** What pools wait for. */
 const WORKERS = 'its workers';
 const KEYS = 'values of the same keys';
+const RETRIES = 'calls that are to be tried again';
+const RESUMING = 'its concurrency to rise above 0';
 
 function percent(share: number): string {
   return `${Math.round(100 * share)} %`;

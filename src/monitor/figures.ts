@@ -103,9 +103,9 @@ export const FIGURES: readonly Figure[] = [
     ofStage: ({ pool }) => pool?.utilisation,
   },
   {
-    ...{ name: 'event_loop.blocked', unit: '1', kind: 'level' },
-    description: 'The part of the time in which the event loop was held up, over the window of the monitor.',
-    ofProcess: ({ loopBlocked }) => loopBlocked / 1_000,
+    ...{ name: 'event_loop.busy', unit: '1', kind: 'level' },
+    description: 'The part of the time in which the event loop was busy, over the window of the monitor.',
+    ofProcess: ({ loopBusy }) => loopBusy / 1_000,
   },
 ];
 

@@ -8,6 +8,7 @@ import type { Snapshot } from './snapshot.js';
 import { StageRecord, type RecordOwner } from './stageRecord.js';
 import { StageWindow, STARVED } from './stageWindow.js';
 import type { Stall } from './stalls.js';
+import { LoopMeter } from './loopMeter.js';
 import { Stopwatch } from './stopwatch.js';
 import { Ticker } from './ticker.js';
 
@@ -41,8 +42,9 @@ export class Monitor implements StageMonitor {
   private readonly stallAfter: number;
   private readonly ticker: Ticker;
   private readonly owner: RecordOwner;
-  /** How late ticks are, as the part of the time in which a stage would be busy. */
-  private readonly lateness: StageWindow;
+  /** The event loop, as if it were a stage. */
+  private readonly loop: StageWindow;
+  private readonly loopMeter: LoopMeter;
   private tickedAt: number;
   /** Stages at work. */
   private active = 0;
@@ -62,7 +64,8 @@ export class Monitor implements StageMonitor {
     this.stallAfter = stallAfter;
     this.time = new SteadyTime(scheduler);
     this.tickedAt = this.movedAt = this.time.now();
-    this.lateness = new StageWindow(window, this.tickedAt, NONE);
+    this.loop = new StageWindow(window, this.tickedAt, NONE);
+    this.loopMeter = new LoopMeter(scheduler);
     this.ticker = new Ticker(this.time, (now, late) => this.tick(now, late));
     const { drops } = this;
     this.owner = {
@@ -125,8 +128,8 @@ export class Monitor implements StageMonitor {
     const stages = [...this.records.values()].sort((a, b) => this.depthOf(b) - this.depthOf(a));
     return {
       at: now,
-      window: this.lateness.lengthAt(now),
-      loopBlocked: 1_000 * this.lateness.mean('busy'),
+      window: this.loop.lengthAt(now),
+      loopBusy: 1_000 * this.loop.mean('busy'),
       stages: stages.map((record) => record.snapshot()),
     };
   }
@@ -148,7 +151,7 @@ export class Monitor implements StageMonitor {
 
   private tick(now: number, late: number): boolean {
     const ms = now - this.tickedAt;
-    if (ms > 0) this.addLateness(late > USUAL ? Math.min(1, late / ms) : 0, now);
+    if (ms > 0) this.addLoop(this.loopMeter.busy(late, ms), now);
     this.look(now);
     const moved = this.countMoved();
     const rests = moved === this.moved;
@@ -159,7 +162,8 @@ export class Monitor implements StageMonitor {
     }
     const { every, stallAfter } = this;
     const still = now - this.movedAt > (stallAfter === Infinity ? STILL : stallAfter);
-    const sleeps = rests && (still || this.holdsNothing());
+    const waits = this.changed && this.changes.observed && now - this.changeTold < every;
+    const sleeps = rests && !waits && (still || this.holdsNothing());
     if (sleeps) this.sleep(); // before anybody is told: what they do may wake it again
     this.watchStalls(now);
     if (this.changed && (sleeps || now - this.changeTold >= every)) this.tellChange(now);
@@ -223,11 +227,12 @@ export class Monitor implements StageMonitor {
   /** Nothing has changed in its sleep: what the stages did then they did all the time. */
   private catchUp(now: number): void {
     for (const record of this.records.values()) record.accountFor(now);
-    this.addLateness(0, now);
+    this.loopMeter.skip();
+    this.addLoop(0, now);
   }
 
-  private addLateness(share: number, now: number): void {
-    this.lateness.add({ ...STARVED, busy: share, starved: 1 - share }, now - this.tickedAt, now, NONE);
+  private addLoop(share: number, now: number): void {
+    this.loop.add({ ...STARVED, busy: share, starved: 1 - share }, now - this.tickedAt, now, NONE);
     this.tickedAt = now;
   }
 
@@ -261,8 +266,6 @@ export class Monitor implements StageMonitor {
 }
 
 const NONE = { in: 0, out: 0 };
-/** Milliseconds by which timers are late when nothing holds them up. */
-const USUAL = 2;
 /** Milliseconds after which it looks no more at stages in which nothing moves. */
 const STILL = 30_000;
 

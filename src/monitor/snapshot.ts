@@ -30,6 +30,8 @@ export interface StageSnapshot {
   readonly active: boolean;
   /** The name of the stage after it, through RxJS's own operators; undefined for the last. */
   readonly feeds: string | undefined;
+  /** The name of the stage before it, where that feeds several: the ring of a `broadcast`; otherwise undefined. */
+  readonly fedBy: string | undefined;
   /** Values that arrived: `in = out + dropped + held`. */
   readonly in: number;
   /** Values that left by the output. */
@@ -84,7 +86,10 @@ export interface Snapshot {
   readonly at: number;
   /** How many milliseconds `perSecond`, rates and percentiles are about. */
   readonly window: number;
-  /** Milliseconds of each second in which the event loop was held up, over the window: the process had no time for timers. */
-  readonly loopBlocked: number;
+  /**
+   * Milliseconds of each second in which the event loop was busy, over the window: it ran code or collected garbage. As Node counts it, with the
+   * default scheduler; elsewhere the time by which timers were late.
+   */
+  readonly loopBusy: number;
   readonly stages: readonly StageSnapshot[];
 }

@@ -159,6 +159,7 @@ export class StageRecord implements StageProbe {
       stage: this.name,
       active: stage !== undefined,
       feeds: this.feeds?.name,
+      fedBy: stage?.fedBy,
       ...totals,
       capacity: stage?.capacity,
       requested: stage?.requested ?? 0,

@@ -22,7 +22,12 @@ export function familiesOf(registry: AnyRegistry, prefix: string, labelNames: re
   if (known !== undefined) {
     if (known.labelNames.join() === labelNames.join()) return known;
     const those = known.labelNames.length === 0 ? 'none' : `\`${known.labelNames.join('`, `')}\``;
-    expected('labels', `of the names that the other monitors of the registry have, ${those}`, labelNames, 'prometheus');
+    expected(
+      'labels',
+      `of the names that the other monitors of the registry have, ${those}`,
+      labelNames.join(', '),
+      'prometheus',
+    );
   }
   const taken = names.find((name) => registry.getSingleMetric(name) !== undefined);
   if (taken !== undefined) {
@@ -49,7 +54,12 @@ class Families {
   add(source: Source): Source {
     const key = (labels: Source['labels']): string => JSON.stringify(this.labelNames.map((name) => labels[name]));
     if ([...this.sources].some(({ labels }) => key(labels) === key(source.labels))) {
-      expected('labels', 'other than those of a monitor that the registry has', source.labels, 'prometheus');
+      expected(
+        'labels',
+        'other than those of a monitor that the registry has',
+        JSON.stringify(source.labels),
+        'prometheus',
+      );
     }
     this.sources.add(source);
     return source;

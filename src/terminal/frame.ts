@@ -101,9 +101,9 @@ function stallLines({ at, sentence }: SeenStall, now: number, width: number, pai
   return wrap(printable(`${ago} ago: ${sentence}`), width).map((line) => paint('red', line));
 }
 
-function legend({ window, loopBlocked }: Snapshot): string {
+function legend({ window, loopBusy }: Snapshot): string {
   const signs = `${BUSY} busy  ${BLOCKED} blocked  ${STARVED} starved, over ${time(window)}`;
-  return `${signs}; event loop held up ${percent(loopBlocked)}`;
+  return `${signs}; event loop busy ${percent(loopBusy)}`;
 }
 
 /** Before the name of the stage that limits. */

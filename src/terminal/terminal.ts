@@ -3,10 +3,16 @@ import { asyncScheduler, Subscription, type Observable, type SchedulerAction, ty
 import { SCHEDULER } from '../flow/stageOptions.js';
 import type { Snapshot, Stall } from '../monitor/index.js';
 import { unref } from '../monitor/ticker.js';
-import { BOOLEAN, check, checkOptions, COUNT, DURATION, type Rule } from '../options.js';
+import { BOOLEAN, check, checkOptions, COUNT, type Rule } from '../options.js';
 import { frame, type SeenStall } from './frame.js';
 import { Log } from './log.js';
 import { Screen, sizeOf, type TerminalOutput } from './screen.js';
+
+/** Timers that are longer go off at once. */
+const EVERY: Rule = [
+  'a number above 0 and up to 2,147,483,647 (milliseconds)',
+  (value: unknown) => typeof value === 'number' && value > 0 && value < 2 ** 31,
+];
 
 /** What `terminal` shows: a monitor, or what another process told of one. */
 export interface ShownMonitor {
@@ -18,7 +24,7 @@ export interface ShownMonitor {
 export interface TerminalOptions {
   /** Where it is drawn. Default: `process.stderr`. */
   output?: TerminalOutput | undefined;
-  /** Milliseconds between two pictures. Above 0. Default: 250. */
+  /** Milliseconds between two pictures. Above 0, up to 2,147,483,647. Default: 250. */
   every?: number | undefined;
   /** Columns that a line takes at most. At least 1. Default: one less than the terminal has. */
   width?: number | undefined;
@@ -59,7 +65,7 @@ export function terminal(monitor: ShownMonitor, options: TerminalOptions = {}): 
   check('monitor', MONITOR, monitor, 'terminal');
   checkOptions('terminal', options, {
     output: OUTPUT,
-    every: DURATION,
+    every: EVERY,
     width: COUNT,
     colour: BOOLEAN,
     scheduler: SCHEDULER,

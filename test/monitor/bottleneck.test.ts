@@ -88,16 +88,16 @@ describe('a snapshot', () => {
   });
 
   test('of an event loop that is held up, whatever else there is', () => {
-    const snapshot = { ...snapshotOf(stage('a', [1_000, 0, 0])), loopBlocked: 810 };
+    const snapshot = { ...snapshotOf(stage('a', [1_000, 0, 0])), loopBusy: 810 };
     const found = {
       kind: 'event-loop',
       stage: undefined,
       share: 0.81,
-      sentence: 'the event loop limits: it was held up 81 % of the time; move what computes into threads',
+      sentence: 'the event loop limits: it was busy 81 % of the time; move what computes into threads',
     };
     expect(bottleneckOf(snapshot)).toEqual(found);
     expect(bottleneckOf(snapshot, 'a')).toEqual(found);
-    expect(bottleneckOf({ ...snapshot, loopBlocked: 700 })).toMatchObject({ kind: 'stage', stage: 'a' });
+    expect(bottleneckOf({ ...snapshot, loopBusy: 700 })).toMatchObject({ kind: 'stage', stage: 'a' });
   });
 
   test('of nothing, of stages that have ended, of those that have just begun', () => {

@@ -1,7 +1,7 @@
 /** What a monitor sees of the operators that hold values on purpose: they say what they do, and what they wait for. */
-import { BehaviorSubject, Subject, timer, type SchedulerLike } from 'rxjs';
+import { BehaviorSubject, Subject, throwError, timer, type SchedulerLike } from 'rxjs';
 import { describe, expect, test } from 'vitest';
-import { batch, broadcast, pool, pull, valve, type Drop } from 'sluice';
+import { batch, boundedBuffer, broadcast, fixed, mergePriority, pool, pull, valve, type Drop } from 'sluice';
 import { createMonitor, type Stall } from 'sluice/monitor';
 import { ManualConsumer, ManualSource, VirtualTime } from 'sluice/testing';
 
@@ -238,5 +238,81 @@ describe('broadcast', () => {
     time.advanceBy(50_000);
     expect(stalls).toEqual([]);
     slow.unsubscribe();
+  });
+});
+
+describe('what limits around several', () => {
+  test('of two subscribers of a broadcast the slow one, from wherever one asks, in whatever order they came', () => {
+    for (const order of ['fast first', 'slow first']) {
+      const { time, scheduler, monitor, stage } = setUp();
+      const read = pull(numbers()).pipe(
+        pool(after(1, scheduler), { name: 'read', concurrency: 8, monitor, scheduler }),
+      );
+      const hub = broadcast(read, { name: 'ring', capacity: 4, monitor, scheduler });
+      const join = (name: string, ms: number) => {
+        const options = { name, concurrency: 1, monitor, scheduler };
+        return hub
+          .with({ slow: 'block', name: `to ${name}` })
+          .pipe(pool(after(ms, scheduler), options))
+          .subscribe();
+      };
+      const slowFirst = order === 'slow first' && join('slow', 50);
+      const fast = join('fast', 1);
+      const slow = slowFirst || join('slow', 50);
+      time.advanceBy(5_000);
+      for (const of of [undefined, 'read', 'ring', 'slow', 'fast']) {
+        expect(monitor.bottleneck(of), `${order}, ${of}`).toMatchObject({ kind: 'stage', stage: 'slow' });
+      }
+      expect(stage('to fast')).toMatchObject({ feeds: 'fast', fedBy: 'ring' });
+      expect(stage('ring').feeds).toBe('to slow');
+      slow.unsubscribe();
+      fast.unsubscribe();
+    }
+  });
+
+  test('what a mergePriority feeds is the limit of what is before it', () => {
+    const { time, scheduler, monitor } = setUp();
+    const read = pull(numbers()).pipe(pool(after(1, scheduler), { name: 'read', concurrency: 2, monitor, scheduler }));
+    const subscription = mergePriority([{ source: read, priority: 1 }], { name: 'merge', monitor, scheduler })
+      .pipe(pool(after(20, scheduler), { name: 'work', concurrency: 1, monitor, scheduler }))
+      .subscribe();
+    time.advanceBy(5_000);
+    expect(monitor.snapshot().stages.map(({ stage, feeds }) => [stage, feeds])).toEqual([
+      ['read', 'merge[0]'],
+      ['merge[0]', 'work'],
+      ['work', undefined],
+    ]);
+    expect(monitor.bottleneck('read')).toMatchObject({ kind: 'stage', stage: 'work' });
+    subscription.unsubscribe();
+  });
+});
+
+describe('pool', () => {
+  test.each([undefined, 4])('one that is paused is the limit, and says so, with waiting: %s', (waiting) => {
+    const { time, scheduler, monitor, stalls } = setUp();
+    const options = { name: 'work', concurrency: new BehaviorSubject(0), waiting, monitor, scheduler };
+    const subscription = pull(numbers())
+      .pipe(boundedBuffer({ name: 'buffer', capacity: 2, monitor, scheduler }), pool(after(1, scheduler), options))
+      .subscribe();
+    time.advanceBy(5_000);
+    const paused = '`work` limits: it waited for its concurrency to rise above 0 100 % of the time';
+    expect(monitor.explain()).toBe(`${paused}, 0 of 0 workers busy, \`buffer\` blocked 100 %`);
+    expect(stalls).toEqual([]);
+    subscription.unsubscribe();
+  });
+
+  test('one whose calls all wait to be tried again says so, and does not stand still', () => {
+    const { time, scheduler, monitor, stalls } = setUp();
+    const fails = () => throwError(() => new Error('no'));
+    const retry = { attempts: 9, backoff: fixed(60_000) };
+    const subscription = pull(numbers())
+      .pipe(pool(fails, { name: 'work', concurrency: 2, waiting: 0, retry, monitor, scheduler }))
+      .subscribe({ error: () => undefined });
+    time.advanceBy(5_000);
+    expect(monitor.explain()).toBe(
+      '`work` limits: it waited for calls that are to be tried again 100 % of the time, 0 of 2 workers busy; its calls fail',
+    );
+    expect(stalls).toEqual([]);
+    subscription.unsubscribe();
   });
 });

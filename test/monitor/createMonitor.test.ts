@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { filter, map, mergeMap, NEVER, Observable, of, Subject, Subscriber, timer, type SchedulerLike } from 'rxjs';
 import { describe, expect, test } from 'vitest';
-import { boundedBuffer, boundedQueue, OptionError, pool, pull, rateLimit, shed, type Drop } from 'sluice';
+import { boundedBuffer, boundedQueue, broadcast, OptionError, pool, pull, rateLimit, shed, type Drop } from 'sluice';
 import { createMonitor, type Monitor, type Snapshot, type StageSnapshot, type Stall } from 'sluice/monitor';
 import { ManualConsumer, ManualSource, VirtualTime } from 'sluice/testing';
 
@@ -249,6 +249,24 @@ describe('time', () => {
 });
 
 describe('changes$', () => {
+  test('keeps `every` also when there is a pause after each value', () => {
+    const time = new VirtualTime();
+    const { scheduler } = time;
+    const monitor = createMonitor({ scheduler, every: 1_000 });
+    const times: number[] = [];
+    const watching = monitor.changes$.subscribe(({ at }) => void times.push(at));
+    const subscription = timer(0, 100, scheduler)
+      .pipe(boundedBuffer({ capacity: 1, monitor, scheduler }))
+      .subscribe();
+    time.advanceBy(5_050);
+    subscription.unsubscribe();
+    expect(times.length).toBeGreaterThanOrEqual(5);
+    expect(times.length).toBeLessThanOrEqual(7);
+    watching.unsubscribe();
+    time.advanceBy(2_000);
+    expect(time.pending).toBe(0);
+  });
+
   test('a snapshot at once, then one whenever something has changed, not more often than `every`', () => {
     const time = new VirtualTime();
     const { scheduler } = time;
@@ -272,6 +290,22 @@ describe('changes$', () => {
 });
 
 describe('drops$', () => {
+  test('what subscribers of a broadcast skip, once', () => {
+    const monitor = createMonitor();
+    const drops: Drop[] = [];
+    monitor.drops$.subscribe((drop) => void drops.push(drop));
+    const source = new Subject<number>();
+    const hub = broadcast(source, { name: 'hub', capacity: 2, monitor });
+    const consumer = new ManualConsumer(hub.with({ slow: 'latest', name: 'screen' }));
+    for (let i = 0; i < 4; i++) source.next(i);
+    expect(drops.map(({ value, reason, stage }) => ({ value, reason, stage }))).toEqual(
+      [0, 1, 2].map((value) => ({ value, reason: 'evicted', stage: 'screen' })),
+    );
+    consumer.unsubscribe();
+    expect(drops.at(-1)).toMatchObject({ value: 3, reason: 'cancelled' });
+    expect(drops).toHaveLength(4);
+  });
+
   test('value, reason, stage and age of each', () => {
     const time = new VirtualTime();
     const { scheduler } = time;

@@ -5,7 +5,7 @@ const TIMES = { count: 4, mean: 20, p50: 10, p90: 30, p99: 40, max: 50 };
 
 /** A stage of which all is known. */
 export const stageSnapshot = (changes: Partial<StageSnapshot> = {}): StageSnapshot => ({
-  ...{ stage: 'email', active: true, feeds: undefined },
+  ...{ stage: 'email', active: true, feeds: undefined, fedBy: undefined },
   ...{ in: 12, out: 7, dropped: 3, reasons: { overflow: 1, expired: 2 }, held: 2, capacity: 8, requested: 6 },
   ...{ inRate: 1.5, outRate: 1, waitsFor: 'its workers', wait: TIMES, service: TIMES },
   limits: { itself: 250, before: 100, after: 50 },
@@ -16,6 +16,6 @@ export const stageSnapshot = (changes: Partial<StageSnapshot> = {}): StageSnapsh
 });
 
 export const snapshotOf = (...stages: StageSnapshot[]): Snapshot => ({
-  ...{ at: 1_000, window: 10_000, loopBlocked: 40 },
+  ...{ at: 1_000, window: 10_000, loopBusy: 40 },
   stages,
 });

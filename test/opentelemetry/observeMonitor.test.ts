@@ -83,7 +83,7 @@ describe('a collection', () => {
       'sluice.pool.waiting': { [at({})]: 0 },
       'sluice.pool.concurrency': { [at({})]: 4 },
       'sluice.pool.utilization': { [at({})]: 0.5 },
-      'sluice.event_loop.blocked': { '{}': 0.04 },
+      'sluice.event_loop.busy': { '{}': 0.04 },
     });
   });
 

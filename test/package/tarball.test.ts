@@ -15,12 +15,12 @@ const manifest = JSON.parse(read('package.json')) as Record<string, object | und
 test('it has what is built, the texts that belong to it and the docs, nothing else', () => {
   const files = createPackageFromTarballData(tarball).listFiles();
   const [texts, built, docs] = [
-    /sluice\/((README|CHANGELOG)\.md|LICENSE|package\.json)$/,
+    /sluice\/((README|CHANGELOG|CONTRIBUTING)\.md|LICENSE|package\.json)$/,
     /sluice\/dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)$/,
     /sluice\/docs\/.*\.(md|svg|mjs|json)$/,
   ];
   expect(files.filter((file) => ![texts, built, docs].some((kind) => kind.test(file)))).toEqual([]);
-  expect(files.filter((file) => texts.test(file))).toHaveLength(4);
+  expect(files.filter((file) => texts.test(file))).toHaveLength(5);
   expect(files.filter((file) => docs.test(file)).length).toBeGreaterThan(20); // the README refers to them
 });
 

@@ -66,7 +66,7 @@ describe('a scrape', () => {
       sluice_pool_waiting: { [stage]: 0 },
       sluice_pool_concurrency: { [stage]: 4 },
       sluice_pool_utilization_ratio: { [stage]: 0.5 },
-      sluice_event_loop_blocked_ratio: { '': 0.04 },
+      sluice_event_loop_busy_ratio: { '': 0.04 },
     });
   });
 
@@ -130,7 +130,7 @@ describe('a scrape', () => {
     prometheus({ snapshot }, { registry });
     await expect(registry.metrics()).rejects.toThrow('broken');
     broken = false;
-    expect((await scrape())['sluice_event_loop_blocked_ratio']).toEqual({ '': 0.04 });
+    expect((await scrape())['sluice_event_loop_busy_ratio']).toEqual({ '': 0.04 });
   });
 
   test('has the names of OpenMetrics where the registry speaks that', async () => {

@@ -40,6 +40,7 @@ const anyStage: fc.Arbitrary<StageSnapshot> = fc.record({
   ),
   active: fc.boolean(),
   feeds: fc.constant(undefined),
+  fedBy: fc.constant(undefined),
   in: fc.double(),
   out: fc.double(),
   dropped: fc.double(),
@@ -73,7 +74,7 @@ const anyStage: fc.Arbitrary<StageSnapshot> = fc.record({
 const anySnapshot: fc.Arbitrary<Snapshot> = fc.record({
   at: fc.double(),
   window: fc.double(),
-  loopBlocked: fc.double(),
+  loopBusy: fc.double(),
   stages: fc.array(anyStage, { maxLength: 12 }),
 });
 const anyStalls = fc.array(fc.record({ at: fc.double(), sentence: fc.string({ unit: 'binary' }) }), { maxLength: 4 });

@@ -23,6 +23,7 @@ export interface CursorPolicy {
 
 /** What a cursor needs of the stage that it is in. */
 export interface CursorHost<T> {
+  readonly name: string;
   readonly ring: SharedRing<T>;
   /** The user's `onDrop`. */
   readonly report: ((drop: Drop) => void) | undefined;
@@ -75,6 +76,10 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
     this.since = host.now();
     this.downstream = demandOf(subscriber);
     this.free = isUnbounded(this.downstream) && policy.maxAge === undefined;
+  }
+
+  get fedBy(): string {
+    return this.host.name;
   }
 
   /** Values that wait for it. */
@@ -215,15 +220,20 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
 
   /** Tells of the values from its place to number `until`, which may be gone from the ring by then. */
   private telling(until: number, reason: DropReason, call = called): Telling {
-    const { ring } = this;
+    const { probe, ring } = this;
     const { report } = this.host;
-    if (report === undefined || until <= this.next) return NOTHING;
+    if ((report === undefined && probe === undefined) || until <= this.next) return NOTHING;
     const now = this.host.now();
     const drops: Drop[] = [];
     for (let n = this.next; n < until; n++) {
       drops.push({ value: ring.at(n), reason, stage: this.name, age: now - ring.timeOf(n) });
     }
-    return () => drops.forEach((drop) => call(() => report(drop)));
+    return () => {
+      for (const drop of drops) {
+        probe?.dropped(drop);
+        if (report !== undefined) call(() => report(drop));
+      }
+    };
   }
 }
 

@@ -45,15 +45,17 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
 
   /** *Busy* where values wait for workers, or would have to; *blocked* where that is so because results wait; else *starved*, if not wholly. */
   override get activity(): Activity {
-    const full = this.held > 0 && (this.waiting > 0 || this.requested <= 0);
+    const full = this.waiting > 0 || (this.requested <= 0 && (this.held > 0 || !this.ending));
     if (full && this.running >= this.concurrency) return 'busy';
     if (this.results.ready) return 'blocked';
     return full ? 'busy' : 'starved';
   }
 
   get waitsFor(): string {
-    if (this.running >= this.concurrency || this.retrying > 0) return 'its workers';
-    if (this.waiting > 0) return 'values of the same keys';
+    if (this.concurrency === 0) return 'its concurrency to rise above 0';
+    if (this.running >= this.concurrency) return 'its workers';
+    if (this.waiting > 0 && this.lanes !== undefined) return 'values of the same keys';
+    if (this.retrying > 0) return 'calls that are to be tried again';
     return this.inSourceOrder ? 'the result of the oldest value' : 'its workers';
   }
 

@@ -9,7 +9,7 @@ export class Batcher<T> {
   room: number;
   private batch: T[] = [];
   /** Values in it. It may be longer: see `take`. */
-  private filled = 0;
+  filled = 0;
   private weight = 0;
   private next: { readonly value: T; readonly cost: number } | undefined;
   /** When each value held came, in order; what stands behind those is from earlier batches. */
@@ -39,6 +39,12 @@ export class Batcher<T> {
   /** When each value of the batch came, the one that did not fit in left out. */
   get times(): readonly number[] {
     return this.came.slice(0, this.filled);
+  }
+
+  /** Adds a value that is neither the first nor the last, where costs and times do not matter. */
+  push(value: T): void {
+    this.batch[this.filled++] = value;
+    this.room--;
   }
 
   /** Only when it is not full. */

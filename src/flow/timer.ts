@@ -11,13 +11,13 @@ export class Timer {
     private readonly onTime: () => void,
   ) {}
 
-  /** Goes off at `at`, in the place of what was set before; `Infinity` turns it off. */
-  set(at: number): void {
+  /** Goes off at `at`, in the place of what was set before; `Infinity` turns it off. `now` is the time, where that is known. */
+  set(at: number, now?: number): void {
     if (at === this.at) return;
     this.action?.unsubscribe();
     this.at = at;
     const { time } = this;
-    this.action = at === Infinity ? undefined : time.scheduler.schedule(this.ring, delayUntil(at, time.now()));
+    this.action = at === Infinity ? undefined : time.scheduler.schedule(this.ring, delayUntil(at, now ?? time.now()));
   }
 
   private readonly ring = (): void => {

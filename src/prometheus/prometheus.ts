@@ -71,7 +71,7 @@ const PREFIX: Rule = [
 /** Names that Prometheus, or a metric itself, uses. */
 const TAKEN = /^(__.*|le|stage|reason|state|limit|quantile)$/;
 const LABELS: Rule = [
-  'an object of strings, by names of letters, digits and `_`, other than those of the metrics',
+  'an object of strings, by names of letters, digits and `_`, other than `stage`, `reason`, `state`, `limit`, `quantile` and `le`',
   (labels: unknown) =>
     typeof labels === 'object' &&
     labels !== null &&

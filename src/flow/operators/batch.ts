@@ -79,6 +79,8 @@ export function batch<T>(options: BatchOptions<T>): OperatorFunction<T, T[]> {
 
 class BatchStage<T> extends Stage<T, T[]> {
   private readonly batcher: Batcher<T>;
+  /** Values between the first of a batch and the last are only kept: nobody wants to know what they cost, or when they came. */
+  private readonly plain: boolean;
   private readonly timer: Timer = new Timer(this.time, () => this.run());
 
   constructor(
@@ -86,8 +88,9 @@ class BatchStage<T> extends Stage<T, T[]> {
     private readonly options: BatchOptions<T> & { readonly name: string },
   ) {
     super(out, options);
-    const { size = Infinity, maxCost = Infinity } = options;
+    const { size = Infinity, maxCost = Infinity, cost, onDrop, monitor } = options;
     this.batcher = new Batcher(size, maxCost);
+    this.plain = cost === undefined && onDrop === undefined && monitor === undefined;
   }
 
   get capacity(): number {
@@ -112,17 +115,20 @@ class BatchStage<T> extends Stage<T, T[]> {
 
   protected accept(value: T): void {
     const { batcher } = this;
+    if (this.plain && batcher.filled > 0 && batcher.room > 1) return batcher.push(value);
     const cost = costOf(this.name, value, this.options.cost);
     if (batcher.room === 0) this.run(); // downstream may have room that it has not called for yet
     if (this.released) return; // a callback unsubscribed
     if (batcher.room === 0) return this.overrun(value);
-    batcher.add(value, cost, this.mayBeFirst ? this.time.now() : this.arrivalTime());
+    const at = this.mayBeFirst ? this.time.now() : this.arrivalTime();
+    batcher.add(value, cost, at);
     if (batcher.room === 0) this.run();
-    else if (batcher.count === 1) this.timer.set(this.goesAt);
+    else if (batcher.count === 1) this.timer.set(this.goesAt, at);
   }
 
   protected work(): void {
     for (;;) {
+      if (this.batcher.count === 0) return this.timer.set(Infinity);
       const { goesAt } = this;
       const due = goesAt === -Infinity || goesAt <= this.time.now();
       if (!due || this.downstream.requested <= 0) return this.timer.set(due ? Infinity : goesAt);

@@ -6,25 +6,25 @@ import { root } from './project.js';
 
 /** Ceilings in bytes: a few per cent above what was measured, so that nothing grows unseen. */
 const CEILINGS: Record<string, number> = {
-  batch: 4_060,
-  boundedBuffer: 4_250,
-  broadcast: 6_570,
-  mergePriority: 4_990,
-  pool: 9_670,
-  rateLimit: 7_030,
-  shed: 4_230,
-  shedByDelay: 3_600,
-  valve: 4_600,
-  tokenBucket: 3_480,
-  slidingWindow: 3_430,
+  batch: 4_070,
+  boundedBuffer: 4_170,
+  broadcast: 6_550,
+  mergePriority: 4_940,
+  pool: 9_730,
+  rateLimit: 6_960,
+  shed: 4_150,
+  shedByDelay: 3_520,
+  valve: 4_530,
+  tokenBucket: 3_490,
+  slidingWindow: 3_440,
   boundedQueue: 2_850,
-  pull: 2_770,
+  pull: 2_780,
   demandOf: 480,
   drain: 2_100,
-  Stage: 1_960,
-  Sink: 1_670,
-  toAsyncIterable: 5_020,
-  toReadableStream: 4_830,
+  Stage: 1_970,
+  Sink: 1_680,
+  toAsyncIterable: 4_940,
+  toReadableStream: 4_750,
   SluiceError: 210,
   OptionError: 270,
   OverflowError: 310,
@@ -38,30 +38,30 @@ const CEILINGS: Record<string, number> = {
   ThrottledError: 330,
   MissingPackageError: 320,
   ThreadError: 310,
-  workers: 5_640,
+  workers: 5_540,
   RefusedError: 440,
-  scaleSignal: 2_990,
-  exponential: 1_080,
-  decorrelated: 970,
-  fixed: 600,
-  retryBudget: 1_360,
-  throttleCalls: 1_750,
-  elastic: 2_340,
-  adaptive: 2_950,
+  scaleSignal: 3_010,
+  exponential: 1_090,
+  decorrelated: 980,
+  fixed: 610,
+  retryBudget: 1_370,
+  throttleCalls: 1_770,
+  elastic: 2_350,
+  adaptive: 2_960,
 };
 /** The same for sluice/http; with its parser of structured fields. */
 const HTTP: Record<string, number> = {
-  admission: 4_060,
-  clientAddress: 2_060,
-  requestReply: 4_720,
+  admission: 4_080,
+  clientAddress: 2_070,
+  requestReply: 4_500,
   refuse: 540,
-  politeFetch: 5_320,
+  politeFetch: 5_340,
 };
 /** Where these are to get, and are not yet. */
 const TARGETS: Record<string, number> = { boundedBuffer: 2_000, pool: 4_000, rateLimit: 3_000, shed: 3_000 };
 /** The budget of sources, buffers, pool and sinks together, in bytes, and of `import * as sluice from 'sluice'`. */
-const CORE = 13_700;
-const WHOLE = 29_400;
+const CORE = 13_830;
+const WHOLE = 29_700;
 /** What is not of that core. */
 const CONTROL = [
   'batch',

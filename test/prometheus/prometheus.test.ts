@@ -196,7 +196,7 @@ describe('several monitors', () => {
   test('with other names of labels are refused', () => {
     prometheus(of(snapshotOf()), { registry, labels: { pipeline: 'mails' } });
     expect(() => prometheus(of(snapshotOf()), { registry, labels: { queue: 'sms' } })).toThrow(
-      'Expected `labels` to be of the names that the other monitors of the registry have, `pipeline`, got 'queue' (string) (prometheus)',
+      "Expected `labels` to be of the names that the other monitors of the registry have, `pipeline`, got 'queue' (string) (prometheus)",
     );
     expect(() => prometheus(of(snapshotOf()), { registry })).toThrow(wrong('labels'));
   });

@@ -175,7 +175,8 @@ export class RefusedError extends SluiceError {
   }
 
   get headers(): Record<string, string> {
-    return { 'Retry-After': String(Math.max(1, Math.ceil(this.retryAfter / 1_000))) };
+    // Fifteen digits are the most that a structured field carries; far more would be written `1e+297`.
+    return { 'Retry-After': String(Math.min(1e15 - 1, Math.max(1, Math.ceil(this.retryAfter / 1_000)))) };
   }
 
   /** The answer as a web `Response`. */

@@ -58,4 +58,15 @@ describe('errors', () => {
   test('causes are kept', () => {
     expect((errors[2]!.cause as Error).message).toBe('why');
   });
+
+  test.each([
+    [1, '1'],
+    [1_001, '2'],
+    [1e300, '999999999999999'],
+    [Infinity, '999999999999999'],
+  ])('a refusal for %d ms says whole seconds that a header carries', (retryAfter, seconds) => {
+    const error = new RefusedError('orders', 'full', retryAfter, '{}');
+    expect(error.headers).toEqual({ 'Retry-After': seconds });
+    expect(error.getResponse().headers.get('retry-after')).toBe(seconds);
+  });
 });

@@ -16,8 +16,8 @@ export interface PoliteFetchOptions {
   /** Attempts in all, the first included. An integer of at least 1. Default: 3. */
   attempts?: number | undefined;
   /**
-   * Milliseconds that are waited for at a server's word, at most: an answer that says more is returned as it is, and holds later requests up no longer.
-   * A number of at least 0. Default: 60,000.
+   * Milliseconds that are waited for at a server's word, at most. An answer that says more is returned as it is, not sent again; later requests of that
+   * origin wait for `maxWait`, not for what it says. A number of at least 0, or `Infinity`. Default: 60,000.
    */
   maxWait?: number | undefined;
   /** Bounds retries to a part of the calls; may be shared, with pools too. Default: none. */
@@ -63,7 +63,10 @@ export function politeFetch(options: PoliteFetchOptions = {}): typeof fetch {
   checkOptions('politeFetch', options, {
     fetch: FUNCTION,
     attempts: ['a positive integer', (value: number) => Number.isInteger(value) && value > 0],
-    maxWait: ['a number of milliseconds of at least 0', (value: number) => Number.isFinite(value) && value >= 0],
+    maxWait: [
+      'a number of milliseconds of at least 0, or Infinity',
+      (value: unknown) => typeof value === 'number' && value >= 0,
+    ],
     budget: BUDGET,
     retry: ["'idempotent' or 'all'", (value) => value === 'idempotent' || value === 'all'],
     key: FUNCTION,

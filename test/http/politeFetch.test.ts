@@ -81,6 +81,34 @@ describe('politeFetch', () => {
     expect(trial.sent).toHaveLength(1);
   });
 
+  test.each([
+    ['one that says more than maxWait holds later requests up for maxWait', 10_000, 10_000],
+    ['with Infinity, for what it says', Infinity, 90_000],
+  ])('%s', async (_, maxWait, wait) => {
+    const trial = new Trial([no(429, { 'Retry-After': '90' }), ok()]);
+    const get = politeFetch({ fetch: trial.fetch, maxWait, retry: 'idempotent', scheduler: trial.time.scheduler });
+    trial.note(get(url, { method: 'POST' }));
+    await trial.run(500);
+    expect(trial.results).toEqual(['0 429']);
+    trial.note(get(url));
+    await trial.run(100_000);
+    expect(trial.sent).toEqual(['0 POST /a', `${wait} GET /a`]);
+  });
+
+  test('waits for longer than any timer, where nothing bounds it', async () => {
+    const trial = new Trial([no(429, { 'Retry-After': '999999999999999' }), ok()]);
+    const controller = new AbortController();
+    const get = politeFetch({ fetch: trial.fetch, maxWait: Infinity, scheduler: trial.time.scheduler });
+    trial.note(get(url, { signal: controller.signal }));
+    await trial.run(10_000);
+    trial.time.advanceBy(1e10);
+    for (let i = 0; i < 5; i++) await turn();
+    expect([trial.sent, trial.results]).toEqual([['0 GET /a'], []]);
+    controller.abort(new Error('long enough'));
+    await trial.run(500);
+    expect(trial.results).toEqual([`${trial.time.now - 500} long enough`]);
+  });
+
   test('gives up after so many attempts, and returns the last answer', async () => {
     const trial = new Trial([no(429, { 'Retry-After': '1' })]);
     trial.note(politeFetch({ fetch: trial.fetch, attempts: 4, scheduler: trial.time.scheduler })(url));
@@ -189,7 +217,8 @@ describe('politeFetch', () => {
     { attempts: 0 },
     { attempts: Infinity },
     { maxWait: -1 },
-    { maxWait: Infinity },
+    { maxWait: NaN },
+    { maxWait: '9' },
     { budget: {} },
     { retry: 'never' },
     { key: 'origin' },

@@ -1,6 +1,6 @@
 /** Flow control at the edge: which requests a server lets in, and how a client heeds what servers say. No Node API, no framework. */
 import type { Admission as AnyAdmission } from './admission.js';
-import type { Exchange as AnyExchange } from './requestReply.js';
+import type { Exchange as AnyExchange } from './exchange.js';
 
 export { admission, type AdmissionOptions, type Visit } from './admission.js';
 export type { FastifyReplyLike, NodeRequest, NodeResponse } from './desk.js';

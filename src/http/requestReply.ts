@@ -1,10 +1,11 @@
 /** A pipeline that is called like a function: a request goes in, its reply comes back. */
-import { Observable, Subject } from 'rxjs';
-import { RefusedError } from '../errors.js';
+import { isObservable, Observable, Subject, takeWhile } from 'rxjs';
+import { RefusedError, ReturnError } from '../errors.js';
 import { boundedQueue, type BoundedQueue } from '../flow/sources/boundedQueue.js';
 import type { Drop } from '../flow/stageOptions.js';
 import { reportUnhandled } from '../flow/unhandled.js';
-import { check, checkOptions, DURATION, FUNCTION, POSITIVE, SIGNAL } from '../options.js';
+import { check, checkOptions, DURATION, FUNCTION, POSITIVE, shown, SIGNAL } from '../options.js';
+import { Exchange, type Caller } from './exchange.js';
 import { reducedCapacity } from './problem.js';
 import { POLICY_NAME } from './quotaFields.js';
 
@@ -29,62 +30,13 @@ export interface RequestReply<T, R> {
    *
    * @param options.signal gives up: the promise rejects with its reason, and no stage works on the request any more
    * @throws RefusedError by rejection, when the request has to give way
+   * @throws ReturnError by rejection, when `pipeline` returns no Observable, or that sends anything but exchanges
    */
   (request: T, options?: { readonly signal?: AbortSignal | undefined }): Promise<R>;
   /** Requests without a reply so far. */
   readonly open: number;
   /** Refuses requests from now on, and resolves when all that are open have their reply. */
   close(): Promise<void>;
-}
-
-/** A request on its way through a pipeline, and the one who waits for its reply. */
-export class Exchange<T> {
-  /** `requestReply` makes them. */
-  constructor(
-    /** The request; after a stage that worked on it, what that made of it. */
-    readonly value: T,
-    private readonly caller: Caller,
-  ) {}
-
-  /** True when nobody waits any more: it was refused, or failed, or the caller gave up. */
-  get settled(): boolean {
-    return this.caller.settled;
-  }
-
-  /** Ends it with a `RefusedError`. */
-  refuse(reason: string): void {
-    this.caller.refuse(reason);
-  }
-
-  /** Ends it with `error`. */
-  fail(error: unknown): void {
-    this.caller.reject(error);
-  }
-
-  /** Ends it with its value as the reply. */
-  reply(): void {
-    this.caller.resolve(this.value);
-  }
-
-  /**
-   * The work of a stage: the exchange with what `worker` makes of its value. What that throws goes to the caller, not into the stream; where
-   * nobody waits any more, `worker` is not called.
-   */
-  async run<U>(worker: (value: T) => U | PromiseLike<U>): Promise<Exchange<U>> {
-    if (!this.settled) {
-      try {
-        return this.with(await worker(this.value));
-      } catch (error) {
-        this.fail(error);
-      }
-    }
-    return this as Exchange<unknown> as Exchange<U>; // settled: nobody looks at its value again
-  }
-
-  /** The same exchange with another value. */
-  with<U>(value: U): Exchange<U> {
-    return new Exchange(value, this.caller);
-  }
 }
 
 /**
@@ -95,7 +47,8 @@ export class Exchange<T> {
  * where nobody waits for an answer: that is a `boundedQueue`.
  *
  * What comes out of the pipeline is the reply. When the pipeline itself fails (a `priority` that throws), those who are in it fail with its error,
- * and the next request starts a new one. So give no `timeout` and no `retry` to a pool of these: what `run` is given has its own.
+ * and the next request starts a new one; so too when it sends what is no exchange. So give no `timeout` and no `retry` to a pool of these: what
+ * `run` is given has its own.
  *
  * ```ts
  * import { pool, shed } from 'sluice';
@@ -137,14 +90,6 @@ export function requestReply<T, R>(
 /** The `onDrop` of a stage of exchanges: the caller gets a `RefusedError` with the reason. */
 export function refuse({ value, reason }: Drop<Exchange<unknown>>): void {
   value.refuse(reason);
-}
-
-/** One who waits for a reply. */
-interface Caller {
-  readonly settled: boolean;
-  resolve(reply: unknown): void;
-  reject(error: unknown): void;
-  refuse(reason: string): void;
 }
 
 /**
@@ -210,7 +155,7 @@ class Counter<T, R> {
 
   private takingRun(): Run<T, R> {
     if (this.run?.takes === true) return this.run;
-    const run = new Run<T, R>(this.options.capacity, () => {
+    const run = new Run<T, R>(this.options, () => {
       this.runs.delete(run);
       this.look();
     });
@@ -234,11 +179,14 @@ class Run<T, R> {
   readonly callers: Set<Caller> = new Set();
   takes = true;
   private readonly entry: BoundedQueue<Exchange<T>> | Subject<Exchange<T>>;
+  private readonly name: string;
+  private mistake: ReturnError | undefined;
 
   constructor(
-    capacity: number | undefined,
+    { capacity, name = 'requestReply' }: RequestReplyOptions,
     private readonly onEnd: () => void,
   ) {
+    this.name = name;
     this.entry = capacity === undefined ? new Subject() : boundedQueue({ capacity });
   }
 
@@ -248,8 +196,9 @@ class Run<T, R> {
       this.entry.subscribe(subscriber);
     });
     try {
-      pipeline(requests).subscribe({
-        next: (exchange) => exchange.reply(),
+      const replies: unknown = pipeline(requests);
+      if (!isObservable(replies)) throw this.wrong(`returned ${shown(replies)}, expected an Observable`, replies);
+      replies.pipe(takeWhile((reply) => this.answer(reply))).subscribe({
         error: (error: unknown) => {
           if (this.callers.size === 0) reportUnhandled(error); // nobody else would be told
           this.end((caller) => caller.reject(error));
@@ -265,13 +214,31 @@ class Run<T, R> {
   enter(exchange: Exchange<T>, caller: Caller): void {
     const { entry } = this;
     this.callers.add(caller);
-    if (!this.takes) exchange.refuse('closed');
+    if (this.mistake !== undefined) exchange.fail(this.mistake);
+    else if (!this.takes) exchange.refuse('closed');
     else if (entry instanceof Subject) entry.next(exchange);
     else if (entry.offer(exchange) === 'full') exchange.refuse('full');
   }
 
   complete(): void {
     (this.entry as Subject<unknown>).complete();
+  }
+
+  /** Returns whether it could. What is no exchange has no caller, and its own caller is not known: all who are here are told. */
+  private answer(reply: unknown): boolean {
+    if (reply instanceof Exchange) {
+      reply.reply();
+      return true;
+    }
+    const expectation =
+      'expected an exchange, as `exchange.run(worker)` resolves to and `exchange.with(value)` returns';
+    const mistake = (this.mistake = this.wrong(`sent ${shown(reply)}, ${expectation}`, reply));
+    this.end((caller) => caller.reject(mistake));
+    return false;
+  }
+
+  private wrong(what: string, received: unknown): ReturnError {
+    return new ReturnError(this.name, received, `\`pipeline\` ${what}`);
   }
 
   /** Nobody who is still here would get a reply. */

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { config, map, Observable, Subject, take } from 'rxjs';
+import { config, map, Observable, of, Subject, take } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { refuse, requestReply, type Exchange } from '../../src/http/index.js';
-import { OptionError, OverflowError, pool, rateLimit, RefusedError, shed } from '../../src/index.js';
+import { OptionError, OverflowError, pool, rateLimit, RefusedError, ReturnError, shed } from '../../src/index.js';
 import { VirtualTime } from '../../src/testing/index.js';
 
 /** A worker that finishes when the test says so. */
@@ -240,6 +240,90 @@ describe('requestReply', () => {
     });
     expect(await outcomes([broken('a')])).toEqual(['can not be made']);
     expect(broken.open).toBe(0);
+  });
+
+  test.each([
+    ['a value', async (exchange: Exchange<unknown>) => exchange.value, "'a' (string)"],
+    ['nothing', async () => undefined, 'undefined'],
+    ['null', async () => null, 'null'],
+    ['what looks like one', async () => ({ reply: () => undefined }), 'an object'],
+  ])('a pipeline that sends %s fails all who are in it, and says what it has to send', async (_, worker, received) => {
+    const call = requestReply<string, string>((requests) => requests.pipe(pool(worker as never, { concurrency: 2 })), {
+      capacity: 9,
+      name: 'orders',
+    });
+    const replies = await Promise.allSettled([call('a'), call('b'), call('c')]);
+    replies.push(...(await Promise.allSettled([call('a')]))); // a new one fails the same way
+    for (const reply of replies) {
+      const error = (reply as PromiseRejectedResult).reason as ReturnError;
+      expect([error instanceof ReturnError, error.code, error.stage]).toEqual([true, 'SLUICE_RETURN', 'orders']);
+      expect(error.message).toMatch(`sent ${received}, expected an exchange`);
+      expect(error.message).toMatch(/exchange\.run.*exchange\.with/);
+    }
+    expect(call.open).toBe(0);
+    await call.close();
+  });
+
+  test('what is sent instead of an exchange whose caller has given up is thrown at nobody', async () => {
+    const work = new Work();
+    const call = requestReply<string, string>(
+      (requests) => requests.pipe(pool(({ value }) => work.run(value) as never, { concurrency: 1 })),
+      { capacity: 9 },
+    );
+    const controller = new AbortController();
+    const reply = call('a', { signal: controller.signal });
+    controller.abort(new Error('gone'));
+    await expect(reply).rejects.toThrow('gone');
+    await work.done('a'); // what is reported where nobody catches it fails the test
+    const next = expect(call('b')).rejects.toThrow(ReturnError);
+    await work.done('b');
+    await next;
+  });
+
+  test('a pipeline that sends something else at once fails the call that began it', async () => {
+    const call = requestReply<string, string>(() => of('a') as never);
+    await expect(call('a')).rejects.toThrow(ReturnError);
+    expect(call.open).toBe(0);
+  });
+
+  test.each([
+    ['undefined', undefined],
+    ['an object', Promise.resolve()],
+    ['an array', []],
+  ])('a pipeline function that returns %s is named by the error', async (shown, returned) => {
+    const call = requestReply<string, string>(() => returned as never, { capacity: 1 });
+    const error = await call('a').catch((thrown: unknown) => thrown as ReturnError);
+    expect(error).toBeInstanceOf(ReturnError);
+    expect(error).toMatchObject({ stage: 'requestReply', received: returned });
+    expect((error as ReturnError).message).toMatch(`returned ${shown}, expected an Observable`);
+    await call.close();
+  });
+
+  test('one who is worked on can see that its caller gave up', async () => {
+    const settled: boolean[] = [];
+    const work = new Work();
+    const call = requestReply<string, string>(
+      (requests) =>
+        requests.pipe(
+          pool(
+            (exchange) =>
+              exchange.run(async (value) => {
+                const result = await work.run(value);
+                settled.push(exchange.settled);
+                return result;
+              }),
+            { concurrency: 2 },
+          ),
+        ),
+      { capacity: 9 },
+    );
+    const controller = new AbortController();
+    const replies = outcomes([call('a', { signal: controller.signal }), call('b')]);
+    controller.abort(new Error('gone'));
+    await work.done('a');
+    await work.done('b');
+    expect(await replies).toEqual(['gone', 'b!']);
+    expect(settled).toEqual([true, false]);
   });
 
   test('callbacks may call again', async () => {

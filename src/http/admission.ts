@@ -1,9 +1,9 @@
 /** May this request in? For node:http, Express, Fastify, and whatever speaks Fetch. */
-import { RefusedError } from '../errors.js';
+import { RefusedError, ReturnError } from '../errors.js';
 import { isLimiter, type Limiter } from '../flow/limiter.js';
 import { reportUnhandled } from '../flow/unhandled.js';
-import { check, checkOptions, expected, FUNCTION, type Rule } from '../options.js';
-import { ADDRESS_RULES, addressOf, type ClientAddressOptions } from './clientAddress.js';
+import { check, checkOptions, expected, FUNCTION, shown, type Rule } from '../options.js';
+import { ADDRESS_RULES, addressOf, checkProxy, type ClientAddressOptions } from './clientAddress.js';
 import {
   fastifyDesk,
   nodeDesk,
@@ -30,10 +30,11 @@ export interface AdmissionOptions<R> extends ClientAddressOptions {
   /** A pipeline in which those wait that the limiter lets pass; one that has to give way is answered 503. Default: none waits. */
   turns?: RequestReply<Visit<R>, unknown> | undefined;
   /**
-   * Whose limit it is: requests with the same key share it, `undefined` is a key too. Required for `fetch`, which knows of no socket.
+   * Whose limit it is: requests with the same key share it, `undefined` is a key too; no object and no promise, for each would be a new caller.
+   * Required for `fetch`, which knows of no socket.
    * Default: `clientAddress` of the socket and the headers, with `trustProxy`, `proxyHeader` and `ipv6Prefix`.
    */
-  key?: ((request: R) => unknown) | undefined;
+  key?: ((request: R) => string | number | bigint | boolean | symbol | null | undefined) | undefined;
   /** What it costs: a number from 0 to the limiter's burst. Default: 1. */
   cost?: ((request: R) => number) | undefined;
   /** What headers and bodies call the limit. Printable ASCII without `"` and `\`. Default: `'default'`. */
@@ -85,6 +86,7 @@ export function admission<R = NodeRequest>(options: AdmissionOptions<R>): Admiss
     name: POLICY_NAME,
     quotaHeaders: QUOTA_HEADERS,
   });
+  checkProxy('admission', options);
   if (options.limiter === undefined && options.turns === undefined) {
     expected('limiter', 'given, or `turns`', undefined, 'admission');
   }
@@ -110,6 +112,8 @@ const LET_IN: Answer = {};
 export class Admission<R> {
   private readonly fields: QuotaFields | undefined;
   private readonly exceeded: string;
+  /** A mistake of the pipeline that came when those whom it concerned had been let in. */
+  private untold: ReturnError | undefined;
 
   /** Use `admission`, which checks its options. */
   constructor(private readonly options: AdmissionOptions<R>) {
@@ -121,7 +125,7 @@ export class Admission<R> {
   /**
    * The handler for node:http, or for `app.use(…)` of Express and others like it.
    *
-   * @param next called when the request is let in; with an error when `key`, `cost` or the pipeline threw one. Required with `turns`.
+   * @param next called when the request is let in; with an error when `key`, `cost` or the pipeline threw one, or gave what can not be used. Required with `turns`.
    * @returns whether the request was let in at once; otherwise it has been answered, or waits for its turn
    */
   readonly node = (request: R, response: NodeResponse, next?: (error?: unknown) => void): boolean => {
@@ -156,8 +160,8 @@ export class Admission<R> {
     const { limiter, key, cost, quotaHeaders = 'all' } = this.options;
     if (limiter === undefined) return LET_IN;
     const fields = this.fields!;
-    const whose = key === undefined ? this.addressOf(request as NodeRequest) : key(request);
-    const answer = limiter.tryTake(cost?.(request), whose);
+    const whose = key === undefined ? this.addressOf(request as NodeRequest) : checkedKey(key(request));
+    const answer = limiter.tryTake(cost && checkedCost(cost(request)), whose);
     const { ok, remaining } = answer;
     if (ok) return quotaHeaders === 'all' ? { quota: fields.left(remaining, fields.window(answer, whose)) } : LET_IN;
     const wait = seconds(answer.retryAfter);
@@ -200,6 +204,11 @@ export class Admission<R> {
 
   /** States: *waiting* → *let in* → over; or *waiting* → over, when it has to give way or its caller goes. */
   private wait(request: R, desk: Desk, turns: RequestReply<Visit<R>, unknown>): void {
+    const { untold } = this;
+    if (untold !== undefined) {
+      this.untold = undefined;
+      return desk.next(untold);
+    }
     const gone = new AbortController();
     let finish: (() => void) | undefined; // once it is let in
     let served: Promise<void> | undefined;
@@ -212,7 +221,11 @@ export class Admission<R> {
         desk.next();
       }));
     turns({ request, serve }, { signal: gone.signal }).then(serve, (error: unknown) => {
-      if (finish !== undefined) return reportUnhandled(error);
+      if (finish !== undefined) {
+        if (!(error instanceof ReturnError)) return reportUnhandled(error);
+        this.untold = error; // the next one is told: a mistake in the code is to be heard, and to end no process
+        return;
+      }
       if (isOver()) return; // there is nobody to be answered, or nothing to be said
       if (!(error instanceof RefusedError)) return desk.next(error);
       for (const [name, value] of Object.entries(error.headers)) desk.tell(name, value);
@@ -242,6 +255,20 @@ export class Admission<R> {
     }
     return withHeaders(response!, headers);
   }
+}
+
+/** As a key, what is new each time would be a caller with a limit of its own. */
+function checkedKey(key: unknown): unknown {
+  if (key === null || (typeof key !== 'object' && typeof key !== 'function')) return key;
+  const expectation =
+    'expected a string, number, bigint, boolean, symbol, null or undefined (it may not be asynchronous)';
+  throw new ReturnError('admission', key, `\`key\` returned ${shown(key)}, ${expectation}`);
+}
+
+/** The limiter says what is more than it holds, and takes `undefined` for 1. */
+function checkedCost(cost: unknown): number {
+  if (typeof cost === 'number' && cost >= 0) return cost;
+  throw new ReturnError('admission', cost, `\`cost\` returned ${shown(cost)}, expected a number of at least 0`);
 }
 
 function refusal(status: number, body: string, headers: [string, string][]): Response {

@@ -1,5 +1,5 @@
 /** Whose request it is: the key of a limit for each caller. */
-import { checkOptions, type Rule } from '../options.js';
+import { checkOptions, expected, type Rule } from '../options.js';
 import { networkOf } from './ipAddress.js';
 
 /** Headers as Node has them, or as Fetch has them. */
@@ -14,7 +14,8 @@ export interface ClientAddressOptions {
    */
   trustProxy?: number | ((address: string) => boolean) | undefined;
   /**
-   * The header in which they write it. Just one: the other, which they let pass, is what the caller says. Default: `'x-forwarded-for'`.
+   * The header in which they write it. Just one: the other, which they let pass, is what the caller says. Only with `trustProxy`.
+   * Default: `'x-forwarded-for'`.
    */
   proxyHeader?: 'x-forwarded-for' | 'forwarded' | undefined;
   /** Bits of an IPv6 address that tell callers apart. An integer from 1 to 128. Default: 64, what one customer has. */
@@ -50,6 +51,7 @@ export function clientAddress(
   options: ClientAddressOptions = {},
 ): string {
   checkOptions('clientAddress', options, ADDRESS_RULES);
+  checkProxy('clientAddress', options);
   return addressOf(remote, headers, options);
 }
 
@@ -65,6 +67,12 @@ export const ADDRESS_RULES: Record<keyof ClientAddressOptions, Rule> = {
     (value: unknown) => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 128,
   ],
 };
+
+/** Without `trustProxy` no header is read. One that says 0 knows that. */
+export function checkProxy(where: string, { trustProxy, proxyHeader }: ClientAddressOptions): void {
+  if (proxyHeader === undefined || trustProxy !== undefined) return;
+  expected('trustProxy', 'given where `proxyHeader` is', undefined, where);
+}
 
 /** The same with options that are checked. */
 export function addressOf(remote: string | undefined, headers: HeadersLike, options: ClientAddressOptions): string {

@@ -2,10 +2,11 @@ import { createServer, IncomingMessage, ServerResponse } from 'node:http';
 import { connect, Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import autocannon from 'autocannon';
+import express, { type NextFunction, type Request as ExpressRequest, type Response as ExpressResponse } from 'express';
 import { concatMap, tap, type Observable } from 'rxjs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { admission, refuse, requestReply, type Exchange, type RequestReply, type Visit } from '../../src/http/index.js';
-import { OptionError, pool, RefusedError, shed, slidingWindow, tokenBucket } from '../../src/index.js';
+import { OptionError, pool, RefusedError, ReturnError, shed, slidingWindow, tokenBucket } from '../../src/index.js';
 import { VirtualTime } from '../../src/testing/index.js';
 import { get, listening, servers, type Handler, type Options, type Reply, type Running } from './servers.js';
 
@@ -123,6 +124,13 @@ describe.each(Object.keys(servers))('%s', (name) => {
     expect(served).toBe(0);
   });
 
+  test.each([undefined, null, NaN, -1, '1'])('a cost of %s is one too', async (cost) => {
+    let served = 0;
+    const port = await run(name, { limiter: quota(2), cost: () => cost as number }, () => `${++served}`);
+    expect((await get(port)).status).toBe(500);
+    expect(served).toBe(0);
+  });
+
   test('a flood lets in what the limit allows, to the one', async () => {
     let served = 0;
     const port = await run(name, { limiter: quota(50) }, () => `${++served}`);
@@ -208,6 +216,25 @@ describe.each(Object.keys(servers))('%s', (name) => {
     const port = await run(name, { turns }, () => `${++served}`);
     expect((await get(port)).status).toBe(500);
     expect(served).toBe(0);
+  });
+
+  test('a pipeline that sends what is no exchange is an error of the server, and ends no process', async () => {
+    const release: (() => void)[] = [];
+    const handler = (): Promise<string> => new Promise((resolve) => release.push(() => resolve('served')));
+    const turns = requestReply<Visit<unknown>, unknown>(
+      (visits) => visits.pipe(pool(async ({ value }) => value.serve() as never, { concurrency: 1 })),
+      { capacity: 9 },
+    );
+    const port = await run(name, { turns }, handler);
+    const first = get(port);
+    while (release.length < 1) await tick();
+    const second = get(port);
+    while (turns.open < 2) await tick();
+    release[0]!();
+    await first; // on Node it has its answer before that is known
+    expect((await second).status).toBe(500);
+    while (turns.open > 0) await tick();
+    expect(release).toHaveLength(1);
   });
 
   test('a pipeline that only lets through has the request served', async () => {
@@ -360,6 +387,50 @@ describe('node', () => {
     expect(error).toBe('none');
   });
 
+  test('a mistake of the pipeline that comes when nobody waits is told to the next one, and to no other', async () => {
+    const turns = requestReply<Visit<unknown>, unknown>(
+      (visits) => visits.pipe(pool(async ({ value }) => value.serve() as never, { concurrency: 1 })),
+      { capacity: 9 },
+    );
+    const admit = admission({ turns });
+    const told: unknown[] = [];
+    for (let i = 0; i < 3; i++) {
+      const request = new IncomingMessage(new Socket());
+      const response = new ServerResponse(request);
+      await new Promise<void>((resolve) =>
+        admit.node(request, response, (error) => {
+          told.push(error);
+          response.emit('close'); // it has been answered
+          resolve();
+        }),
+      );
+      while (turns.open > 0) await tick();
+      await tick();
+    }
+    expect(told).toEqual([undefined, expect.any(ReturnError), undefined]);
+  });
+
+  test.each([{}, [], new Date(0), Promise.resolve('ada'), () => 'ada'])(
+    'a key has to be one that can be the same again: %o lets nobody in, and takes no memory',
+    (key) => {
+      const limiter = quota(1);
+      const admit = admission({ limiter, key: (() => key) as never });
+      const request = new IncomingMessage(new Socket());
+      const errors: unknown[] = [];
+      for (let i = 0; i < 3; i++) admit.node(request, new ServerResponse(request), (error) => errors.push(error));
+      expect(errors).toEqual(Array(3).fill(expect.any(ReturnError)));
+      expect(errors[0]).toMatchObject({ stage: 'admission', received: key });
+      expect(limiter.keys).toBe(0);
+    },
+  );
+
+  test.each(['ada', '', 7, NaN, 7n, true, Symbol('ada'), null, undefined])('a key may be %o', (key) => {
+    const admit = admission({ limiter: quota(1), key: () => key });
+    const request = new IncomingMessage(new Socket());
+    const ask = (): boolean => admit.node(request, new ServerResponse(request));
+    expect([ask(), ask()]).toEqual([true, false]);
+  });
+
   test('needs `next` with turns, and throws what `key` throws without', () => {
     const request = new IncomingMessage(new Socket());
     const response = new ServerResponse(request);
@@ -452,6 +523,24 @@ test('a RefusedError of a handler is answered by the frameworks themselves', asy
   }
 });
 
+test('on Express, the error handler of the documentation answers what the handlers refuse', async () => {
+  const app = express();
+  app.set('env', 'test'); // the default logs otherwise
+  app.get('/', () => Promise.reject(new RefusedError('orders', 'full', 2_500, '{"status":503}')));
+  app.get('/bug', () => Promise.reject(new RangeError('out of cups')));
+  app.use((error: unknown, _request: ExpressRequest, response: ExpressResponse, next: NextFunction) => {
+    if (!(error instanceof RefusedError) || response.headersSent) return next(error);
+    response.status(error.status).set(error.headers).type('application/problem+json').send(error.body);
+  });
+  const server = await listening(createServer(app as never));
+  open.push(server);
+  const { status, headers, body } = await get(server.port);
+  expect([status, headers['retry-after'], body]).toEqual([503, '3', '{"status":503}']);
+  expect(headers['content-type']).toMatch(/^application\/problem\+json/);
+  const other = await get(server.port, {}, { path: '/bug' });
+  expect([other.status, other.headers['content-type']]).toEqual([500, 'text/html; charset=utf-8']); // by the default
+});
+
 test.each([
   {},
   { limiter: {} },
@@ -464,6 +553,7 @@ test.each([
   { limiter: quota(1), quotaHeaders: true },
   { limiter: quota(1), trustProxy: 'all' },
   { limiter: quota(1), trustproxy: 1 },
+  { limiter: quota(1), proxyHeader: 'forwarded' },
 ])('%#: wrong options', (options) => {
   expect(() => admission(options as never)).toThrow(OptionError);
 });

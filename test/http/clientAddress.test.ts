@@ -133,11 +133,18 @@ describe('clientAddress', () => {
     { trustProxy: 1.5 },
     { trustProxy: 'loopback' },
     { trustProxy: true },
-    { proxyHeader: 'x-real-ip' },
+    { trustProxy: 1, proxyHeader: 'x-real-ip' },
+    { proxyHeader: 'forwarded' },
+    { trustProxy: undefined, proxyHeader: 'x-forwarded-for' },
     { ipv6Prefix: 0 },
     { ipv6Prefix: 129 },
     { trustProxies: 1 },
   ])('refuses %o', (options) => {
     expect(() => clientAddress(PROXY, {}, options as never)).toThrow(OptionError);
+  });
+
+  test('no proxy at all may be said, whatever the header would be', () => {
+    const headers = { forwarded: 'for=203.0.113.7' };
+    expect(clientAddress(PROXY, headers, { trustProxy: 0, proxyHeader: 'forwarded' })).toBe(PROXY);
   });
 });

@@ -103,7 +103,7 @@ export interface Reply {
 export async function get(
   port: number,
   headers: OutgoingHttpHeaders = {},
-  options: { host?: string; method?: string; signal?: AbortSignal } = {},
+  options: { host?: string; path?: string; method?: string; signal?: AbortSignal } = {},
 ): Promise<Reply> {
   const sent = request({ host: '127.0.0.1', port, agent: false, headers, ...options }).end();
   const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage];

@@ -17,6 +17,11 @@ fastify().addHook('onRequest', admit.fastify);
 express().use(admission<ExpressRequest>({ limiter, key: ({ path }) => path }).node);
 fastify().addHook('onRequest', admission<FastifyRequest>({ limiter, cost: ({ url }) => url.length }).fastify);
 
+// @ts-expect-error a promise is a new key each time
+admission({ limiter, key: async () => 'ada' });
+// @ts-expect-error an object too
+admission({ limiter, key: () => ({ user: 'ada' }) });
+
 // What has Fetch.
 const byKey = admission({ limiter, key: (request: Request) => request.headers.get('authorization') });
 expectTypeOf(byKey.fetch(new Request('https://shop.example'))).toEqualTypeOf<Response | undefined>();

@@ -80,8 +80,11 @@ export function addressOf(remote: string | undefined, headers: HeadersLike, opti
   let caller = remote ?? '';
   if (trustProxy !== 0) {
     const parse = proxyHeader === 'forwarded' ? forwardedFor : withoutPort;
-    const isTrusted = (hop: number): boolean =>
-      typeof trustProxy === 'number' ? hop < trustProxy : trustProxy(networkOf(caller, 128) ?? 'unknown');
+    const isTrusted = (hop: number): boolean => {
+      if (typeof trustProxy === 'number') return hop < trustProxy;
+      const answer: unknown = trustProxy(networkOf(caller, 128) ?? 'unknown');
+      return answer === true; // a promise is no yes
+    };
     let text = headerOf(headers, proxyHeader);
     for (let hop = 0; text !== undefined && isTrusted(hop); hop++) {
       const comma = text.lastIndexOf(',');

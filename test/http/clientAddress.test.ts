@@ -21,6 +21,7 @@ describe('clientAddress', () => {
 
   test('trusts so many proxies, from the right', () => {
     const header = '6.6.6.6, 203.0.113.7,10.0.0.2';
+    expect(via(header, { trustProxy: (async () => true) as never })).toBe(PROXY); // a promise trusts nobody
     expect(via(header, { trustProxy: 1 })).toBe('10.0.0.2');
     expect(via(header, { trustProxy: 2 })).toBe('203.0.113.7');
     expect(via('203.0.113.7', { trustProxy: 5 })).toBe('203.0.113.7');

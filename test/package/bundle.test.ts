@@ -39,7 +39,7 @@ const CEILINGS: Record<string, number> = {
   MissingPackageError: 320,
   ThreadError: 310,
   workers: 5_540,
-  RefusedError: 440,
+  RefusedError: 450,
   scaleSignal: 3_010,
   exponential: 1_090,
   decorrelated: 980,
@@ -51,17 +51,17 @@ const CEILINGS: Record<string, number> = {
 };
 /** The same for sluice/http; with its parser of structured fields. */
 const HTTP: Record<string, number> = {
-  admission: 4_080,
-  clientAddress: 2_070,
-  requestReply: 4_500,
-  refuse: 540,
-  politeFetch: 5_340,
+  admission: 4_360,
+  clientAddress: 2_140,
+  requestReply: 4_730,
+  refuse: 550,
+  politeFetch: 5_370,
 };
 /** Where these are to get, and are not yet. */
 const TARGETS: Record<string, number> = { boundedBuffer: 2_000, pool: 4_000, rateLimit: 3_000, shed: 3_000 };
 /** The budget of sources, buffers, pool and sinks together, in bytes, and of `import * as sluice from 'sluice'`. */
 const CORE = 13_830;
-const WHOLE = 29_700;
+const WHOLE = 29_710;
 /** What is not of that core. */
 const CONTROL = [
   'batch',

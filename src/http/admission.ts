@@ -5,8 +5,8 @@ import { reportUnhandled } from '../flow/unhandled.js';
 import { check, checkOptions, expected, FUNCTION, shown, type Rule } from '../options.js';
 import { ADDRESS_RULES, addressOf, checkProxy, type ClientAddressOptions } from './clientAddress.js';
 import {
-  fastifyDesk,
-  nodeDesk,
+  FastifyDesk,
+  NodeDesk,
   type Desk,
   type FastifyReplyLike,
   type NodeRequest,
@@ -112,6 +112,9 @@ const LET_IN: Answer = {};
 export class Admission<R> {
   private readonly fields: QuotaFields | undefined;
   private readonly exceeded: string;
+  /** The address that a request came from last, and what it counts as. */
+  private remote: string | undefined;
+  private network = '';
   /** A mistake of the pipeline that came when those whom it concerned had been let in. */
   private untold: ReturnError | undefined;
 
@@ -130,12 +133,12 @@ export class Admission<R> {
    */
   readonly node = (request: R, response: NodeResponse, next?: (error?: unknown) => void): boolean => {
     if (this.options.turns !== undefined) check('next', FUNCTION, next, 'admission with `turns`');
-    return this.admit(request, nodeDesk(response, next));
+    return this.admit(request, new NodeDesk(response, next));
   };
 
   /** The hook for Fastify: `app.addHook('onRequest', admit.fastify)`. */
   readonly fastify = (request: R, reply: FastifyReplyLike, done: (error?: Error) => void): void => {
-    this.admit(request, fastifyDesk(reply, done));
+    this.admit(request, new FastifyDesk(reply, done));
   };
 
   /**
@@ -168,8 +171,16 @@ export class Admission<R> {
     return { retryAfter: String(wait), quota: quotaHeaders === 'none' ? undefined : fields.left(remaining, wait) };
   }
 
-  private addressOf({ socket, headers }: NodeRequest): string {
-    return addressOf(socket.remoteAddress, headers, this.options);
+  /** Node makes a request's headers when they are looked at: without `trustProxy` nobody does. The next request often comes from the same address. */
+  private addressOf(request: NodeRequest): string {
+    const { remoteAddress } = request.socket;
+    const { trustProxy = 0 } = this.options;
+    if (trustProxy !== 0) return addressOf(remoteAddress, request.headers, this.options);
+    if (remoteAddress !== this.remote || this.network === '') {
+      this.remote = remoteAddress;
+      this.network = addressOf(remoteAddress, {}, this.options);
+    }
+    return this.network;
   }
 
   private tell({ quota, retryAfter }: Answer, tell: (name: string, value: string) => void): void {
@@ -189,7 +200,7 @@ export class Admission<R> {
       desk.next(error);
       return false;
     }
-    this.tell(answer, desk.tell);
+    if (answer !== LET_IN) this.tell(answer, (name, value) => desk.tell(name, value));
     if (answer.retryAfter !== undefined) {
       desk.refuse(429, this.exceeded);
       return false;

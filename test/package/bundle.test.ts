@@ -51,7 +51,7 @@ const CEILINGS: Record<string, number> = {
 };
 /** The same for sluice/http; with its parser of structured fields. */
 const HTTP: Record<string, number> = {
-  admission: 4_360,
+  admission: 4_460,
   clientAddress: 2_140,
   requestReply: 4_730,
   refuse: 550,

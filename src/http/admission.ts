@@ -174,8 +174,7 @@ export class Admission<R> {
   /** Node makes a request's headers when they are looked at: without `trustProxy` nobody does. The next request often comes from the same address. */
   private addressOf(request: NodeRequest): string {
     const { remoteAddress } = request.socket;
-    const { trustProxy = 0 } = this.options;
-    if (trustProxy !== 0) return addressOf(remoteAddress, request.headers, this.options);
+    if (this.options.trustProxy) return addressOf(remoteAddress, request.headers, this.options);
     if (remoteAddress !== this.remote || this.network === '') {
       this.remote = remoteAddress;
       this.network = addressOf(remoteAddress, {}, this.options);
@@ -271,8 +270,7 @@ export class Admission<R> {
 /** As a key, what is new each time would be a caller with a limit of its own. */
 function checkedKey(key: unknown): unknown {
   if (key === null || (typeof key !== 'object' && typeof key !== 'function')) return key;
-  const expectation =
-    'expected a string, number, bigint, boolean, symbol, null or undefined (it may not be asynchronous)';
+  const expectation = 'expected a string, number, bigint, boolean, symbol, null or undefined (not a promise)';
   throw new ReturnError('admission', key, `\`key\` returned ${shown(key)}, ${expectation}`);
 }
 

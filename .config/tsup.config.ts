@@ -4,10 +4,13 @@ export default defineConfig({
   entry: {
     index: 'src/index.ts',
     http: 'src/http/index.ts',
+    memory: 'src/stores/memory/index.ts',
     monitor: 'src/monitor/index.ts',
     node: 'src/node/index.ts',
     opentelemetry: 'src/opentelemetry/index.ts',
     prometheus: 'src/prometheus/index.ts',
+    queue: 'src/queue/index.ts',
+    sqlite: 'src/stores/sqlite/index.ts',
     terminal: 'src/terminal/index.ts',
     testing: 'src/testing/index.ts',
     threads: 'src/threads/index.ts',

@@ -19,8 +19,9 @@ export default defineConfig(({ mode }) => ({
           alias: [
             { find: /^sluice$/, replacement: root('src/index.ts') },
             { find: /^(\.\.\/)+dist\/index\.js$/, replacement: root('src/index.ts') }, // the models of bench/control
+            { find: /^sluice\/(memory|sqlite)$/, replacement: root('src/stores/$1/index.ts') },
             {
-              find: /^sluice\/(http|monitor|node|opentelemetry|prometheus|terminal|testing|threads)$/,
+              find: /^sluice\/(http|monitor|node|opentelemetry|prometheus|queue|terminal|testing|threads)$/,
               replacement: root('src/$1/index.ts'),
             },
           ],

@@ -9,7 +9,10 @@ const files = filesBelow('src', '.ts');
 /** What is exported to users; what is there for tests has its page elsewhere. */
 const entries = entryNames()
   .filter((name) => name !== 'testing')
-  .map((name) => (name === 'index' ? 'src/index.ts' : `src/${name}/index.ts`));
+  .map((name) => {
+    if (name === 'index') return 'src/index.ts';
+    return existsSync(join(root, 'src/stores', name)) ? `src/stores/${name}/index.ts` : `src/${name}/index.ts`;
+  });
 const imports = new Map(files.map((file) => [file, importsOf(file)]));
 
 /** What the files of each layer may import, besides the layer itself. The first pattern that fits names the layer. */
@@ -18,7 +21,11 @@ const LAYERS: [layer: RegExp, allowed: RegExp][] = [
   [/^src\/errors\.ts$/, /^$/],
   [/^src\/options\.ts$/, /^src\/errors\.ts$/],
   [/^src\/flow\//, /^(src\/(core\/.*|errors\.ts|options\.ts)|rxjs)$/],
-  [/^src\/index\.ts$/, /^src\/(flow\/.*|errors\.ts)$/],
+  [/^src\/delivery\//, /^(src\/(core\/.*|flow\/.*|errors\.ts|options\.ts)|rxjs)$/],
+  [/^src\/index\.ts$/, /^src\/(flow\/.*|delivery\/.*|errors\.ts)$/],
+  [/^src\/queue\//, /^(src\/(core\/.*|flow\/.*|delivery\/.*|errors\.ts|options\.ts)|rxjs)$/],
+  [/^src\/stores\/memory\//, /^(src\/(core\/.*|queue\/(store|errors)\.ts|errors\.ts|options\.ts)|rxjs)$/],
+  [/^src\/stores\/sqlite\//, /^(src\/(core\/.*|queue\/(store|errors)\.ts|errors\.ts|options\.ts)|rxjs|node:\w+)$/],
   [/^src\/monitor\//, /^(src\/(core\/.*|flow\/.*|(errors|options)\.ts)|rxjs|hdr-histogram-js\/.*)$/],
   [/^src\/http\//, /^(src\/(core\/.*|flow\/.*|(errors|options)\.ts)|rxjs|structured-headers)$/],
   [/^src\/node\//, /^(src\/(core\/.*|flow\/.*|(index|errors|options)\.ts)|rxjs|node:\w+)$/],
@@ -29,7 +36,10 @@ const LAYERS: [layer: RegExp, allowed: RegExp][] = [
     /^src\/opentelemetry\//,
     /^(src\/(flow\/.*|monitor\/(figures|snapshot)\.ts|(index|errors|options)\.ts)|rxjs|@opentelemetry\/api)$/,
   ],
-  [/^src\/testing\//, /^(src\/(flow\/.*|(index|errors|options)\.ts)|rxjs|rxjs\/testing|fast-check)$/],
+  [
+    /^src\/testing\//,
+    /^(src\/(flow\/.*|delivery\/.*|queue\/.*|(index|errors|options)\.ts)|rxjs|rxjs\/testing|fast-check)$/,
+  ],
 ];
 
 /** Where an export of another name than its file lives, and its test and its page. */
@@ -180,7 +190,7 @@ function exportsOf(entry: string): { name: string; file: string }[] {
       name,
       file: posix.relative(posix.normalize(root), declarations![0]!.getSourceFile().fileName),
     }))
-    .filter(({ file }) => file !== 'src/errors.ts');
+    .filter(({ file }) => file !== 'src/errors.ts' && file !== 'src/queue/errors.ts');
 }
 
 /** Where the file, test and page of `name` are to be, by the folder it is in: rateLimit ↔ rate-limit.md. */

@@ -29,8 +29,8 @@ export interface ResultOrder<R, E extends Entry<R>> {
   take(): R;
   /** How many calls went out by the last `take`. */
   readonly outByTake: number;
-  /** Forgets everything and returns the calls that were finished and not out. */
-  clear(): E[];
+  /** Forgets everything, tells `lost` each result that is held, and returns the calls that were finished and not out. */
+  clear(lost: (result: R) => void): E[];
 }
 
 /** Results as they come. */
@@ -79,10 +79,10 @@ export class CompletionOrder<R, E extends Entry<R>> implements ResultOrder<R, E>
     return this.results.shift();
   }
 
-  clear(): E[] {
+  clear(lost: (result: R) => void): E[] {
     const left = new Set<E>();
     for (; this.size > 0; this.size--) {
-      this.results.shift();
+      lost(this.results.shift());
       const owner = this.owners.shift();
       if (owner.finished) left.add(owner);
     }
@@ -138,10 +138,11 @@ export class SourceOrder<R, E extends Entry<R>> implements ResultOrder<R, E> {
     return result;
   }
 
-  clear(): E[] {
+  clear(lost: (result: R) => void): E[] {
     const left: E[] = [];
     while (this.entries.size > 0) {
       const entry = this.entries.shift();
+      for (; entry.pending > 0; entry.pending--) lost(entry.results!.shift());
       if (entry.finished && entry.pending >= 0) left.push(entry);
     }
     this.size = 0;

@@ -1,5 +1,6 @@
 /** The half of a stage that counts: its ledger, its drops, and what a monitor is told. */
 import { asyncScheduler, Subscriber, type SchedulerLike } from 'rxjs';
+import { tellDropped } from './dropped.js';
 import { SteadyTime } from './steadyTime.js';
 import type { Drop, DropReason, Ledger, StageOptions, StageProbe } from './stageOptions.js';
 import { reportUnhandled } from './unhandled.js';
@@ -53,7 +54,15 @@ export abstract class Counted<In> extends Subscriber<In> {
     this.dropped++;
     if (begun && reason === 'cancelled') this.abandoned++;
     this.reasons[reason] = (this.reasons[reason] ?? 0) + 1;
-    if (reason === 'merged' || (this.onDrop === undefined && this.probe === undefined)) return;
+    if (reason === 'merged') return;
+    try {
+      if (this.onDrop !== undefined || this.probe !== undefined) this.reportDrop(value, reason, age, begun);
+    } finally {
+      tellDropped(value, reason); // after `onDrop`, which may have decided what becomes of it
+    }
+  }
+
+  private reportDrop(value: unknown, reason: DropReason, age: number, begun: boolean): void {
     const { name: stage } = this;
     const drop: Drop = begun ? { value, reason, stage, age, begun } : { value, reason, stage, age };
     this.probe?.dropped(drop);

@@ -122,7 +122,8 @@ const WORKER: Rule = [
   'a function, workers({ create, run, … }) or threads(…)',
   (worker: WorkerSource<unknown, unknown> | null) => typeof worker === 'function' || typeof worker?.open === 'function',
 ];
-const CONCURRENCY: Rule = [
+/** The rule of `concurrency`. */
+export const CONCURRENCY: Rule = [
   'a positive integer, an Observable of integers, elastic(…), adaptive(…) or scaleSignal(…)',
   (value: ConcurrencyRule | null) =>
     POSITIVE[1](value as never) || value instanceof Observable || typeof value?.attach === 'function',

@@ -6,6 +6,7 @@ import { NOT_NEGATIVE } from '../../options.js';
 import type { ConcurrencyWatcher, PoolFigures, ScaledPool } from '../concurrency.js';
 import { expiryOf } from '../deadline.js';
 import { Listeners } from '../demand.js';
+import { tellDropped } from '../dropped.js';
 import { follow } from '../follow.js';
 import { abort } from '../lazySignal.js';
 import { Stage } from '../stage.js';
@@ -37,7 +38,7 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
   protected readonly clock: PoolClock<T, R> = new PoolClock(this.time, () => this.run());
   private readonly slots: Slot<T, R>[] = [];
   private readonly idle: Slot<T, R>[] = [];
-  private worker: Worker<T, ObservableInput<R>> | undefined;
+  protected worker: Worker<T, ObservableInput<R>> | undefined;
   /** Opened by the first value, where the worker is no function. */
   private session: WorkerSession<T, R> | undefined = undefined;
   private readonly timeout: number | undefined;
@@ -168,7 +169,8 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
       return this.failed(slot, error);
     }
     if (result instanceof Promise) result.then(slot.onResult, slot.onError);
-    else if (slot.call === call) this.subscribeIn(slot, result); // or it unsubscribed its own stream
+    else if (slot.call === call) this.returned(slot, result);
+    else tellDropped(result, 'cancelled'); // it unsubscribed its own stream
   }
 
   /** Measures the wait of a value that begins, and what its call takes, if it is one of those that the monitor wants measured. */
@@ -185,7 +187,8 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
     slot.mark = -1;
   }
 
-  private subscribeIn(slot: Slot<T, R>, result: unknown): void {
+  /** A worker has returned something that is not a promise. */
+  protected returned(slot: Slot<T, R>, result: unknown): void {
     let source: Observable<R>;
     try {
       source = sourceOf(this.name, result);

@@ -5,6 +5,7 @@ import { CompletionOrder, SourceOrder, type ResultOrder } from '../../core/resul
 import { RingBuffer } from '../../core/ringBuffer.js';
 import { OverflowError } from '../../errors.js';
 import { UNBOUNDED } from '../demand.js';
+import { tellDropped } from '../dropped.js';
 import type { Activity } from '../stageOptions.js';
 import { Call, type Slot } from './poolCall.js';
 import { PoolCalls } from './poolCalls.js';
@@ -131,12 +132,14 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
 
   protected clear(): void {
     const { calls: started, stop } = this.takeStarted();
-    const begun = [...started, ...this.results.clear()];
+    const lost: R[] = [];
+    const begun = [...started, ...this.results.clear((result) => lost.push(result))];
     const waiting = this.lanes?.drain() ?? this.queue.drain();
     this.waiting = 0;
     stop();
     for (const call of begun) this.drop(call.value, 'cancelled', this.ageSince(call.arrivedAt), true);
     for (const call of waiting) this.drop(call.value, 'cancelled', this.ageSince(call.arrivedAt), call.triedBefore);
+    tellDropped(lost, 'cancelled');
   }
 
   private overrun(value: T): void {
@@ -160,8 +163,13 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
 
   resolved(slot: Slot<T, R>, result: R): void {
     if (this.watcher !== undefined) this.tell(slot, result);
+    this.conclude(slot, result);
+  }
+
+  /** The call of `slot` has come to `result`. */
+  protected conclude(slot: Slot<T, R>, result: R): void {
     const { call } = slot;
-    if (call === undefined) return;
+    if (call === undefined) return tellDropped(result, 'cancelled'); // it comes too late
     if (slot.mark !== -1) this.served(slot);
     const { results } = this;
     if (!this.clearAhead || !results.first(call)) {
@@ -197,7 +205,15 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
     this.fail(new OverflowError(this.name, this.window, advice));
   }
 
-  finished(slot: Slot<T, R>): void {
+  /** The same without going on with the next value before what called this has returned. */
+  protected concludeLater(slot: Slot<T, R>, result: R, abandoned: boolean = false): void {
+    const { call } = slot;
+    if (call === undefined) return tellDropped(result, 'cancelled');
+    this.results.hold(call, result);
+    this.finished(slot, abandoned);
+  }
+
+  finished(slot: Slot<T, R>, abandoned: boolean = false): void {
     const { call } = slot;
     if (call === undefined) return;
     if (slot.mark !== -1) this.served(slot);
@@ -205,11 +221,11 @@ export class PoolStage<T, R> extends PoolCalls<T, R> {
     this.free(slot);
     this.countOut(this.results.finish(call));
     this.lanes?.done(call.key);
-    this.letGo(slot);
+    this.letGo(slot, abandoned);
     this.run();
   }
 
-  private tell(slot: Slot<T, R>, result: R): void {
+  protected tell(slot: Slot<T, R>, result: unknown): void {
     try {
       if (slot.call !== undefined) this.watcher!.ended(slot, result);
     } catch (error) {

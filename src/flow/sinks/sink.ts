@@ -3,6 +3,7 @@ import { Subscriber, type Observable, type Observer, type Unsubscribable } from 
 import { OverflowError } from '../../errors.js';
 import { check, checkOptions, FUNCTION, NOT_NEGATIVE, OBSERVABLE, required } from '../../options.js';
 import { carryDemand, Listeners, Upstream, type Demand, type Draining } from '../demand.js';
+import { tellDropped } from '../dropped.js';
 import { reportUnhandled } from '../unhandled.js';
 
 /** What a sink does with what it gets. */
@@ -87,7 +88,7 @@ export class Sink<T> extends Subscriber<T> implements Demand {
   protected override _next(value: T): void {
     if (this.credit <= 0) {
       this.error(new OverflowError('sink', 0, 'put a boundedBuffer before it'));
-      return;
+      return tellDropped(value, 'overflow');
     }
     this.credit--;
     try {

@@ -4,6 +4,7 @@ import { RingBuffer } from '../../core/ringBuffer.js';
 import { OverflowError } from '../../errors.js';
 import { check, checkOptions, OBSERVABLE, POSITIVE } from '../../options.js';
 import { carryDemand, Listeners, type Demand } from '../demand.js';
+import { tellDropped } from '../dropped.js';
 import { boundedBuffer, OVERFLOW, type Overflow } from '../operators/boundedBuffer.js';
 
 /** Options of `toAsyncIterable`. */
@@ -116,7 +117,7 @@ class IteratorSink<T> extends Subscriber<T> implements Demand {
   /** Lets the source go and gives up what is held. */
   leave(): void {
     this.unsubscribe();
-    while (this.values.size > 0) this.values.shift();
+    while (this.values.size > 0) tellDropped(this.values.shift().value, 'cancelled');
     this.failure = undefined;
     this.finish();
   }
@@ -131,7 +132,8 @@ class IteratorSink<T> extends Subscriber<T> implements Demand {
       values.push(result);
     } else {
       const advice = 'make it wait (demandOf) or name an `overflow` policy';
-      return this.error(new OverflowError('toAsyncIterable', this.capacity, advice));
+      this.error(new OverflowError('toAsyncIterable', this.capacity, advice));
+      return tellDropped(value, 'overflow');
     }
     if (this.requested === 0) this.asleep = true;
   }

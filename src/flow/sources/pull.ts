@@ -4,6 +4,7 @@ import { SourceError } from '../../errors.js';
 import { checkOptions, COUNT, expected, shown } from '../../options.js';
 import { RingBuffer } from '../../core/ringBuffer.js';
 import { demandOf, NOTHING, type Counting, type Demand, type Draining } from '../demand.js';
+import { tellDropped } from '../dropped.js';
 import { reportUnhandled } from '../unhandled.js';
 import { streamIterator } from './streamIterator.js';
 
@@ -138,7 +139,10 @@ function synchronous<T>(values: Iterable<T>): Observable<T> {
           return subscriber.complete();
         }
         // A generator that unsubscribes its own reader is still running then, and can be told to return only now.
-        if (subscriber.closed) return letGo(() => iterator.return?.());
+        if (subscriber.closed) {
+          tellDropped(value, 'cancelled');
+          return letGo(() => iterator.return?.());
+        }
         subscriber.next(value as T);
       }
     };
@@ -177,6 +181,7 @@ class AsyncReader<T> implements Counting {
     this.demand = demandOf(subscriber);
     subscriber.add(() => {
       if (this.end === undefined && !this.stopped) letGo(() => iterator.return?.());
+      for (let i = 0; i < this.held.size; i++) tellDropped(this.held.at(i), 'cancelled'); // a drain counts them still
     });
     subscriber.add(this.demand.onRequest(this.go));
     subscriber.add(this.demand.onDrain?.((draining) => this.stop(draining)));
@@ -247,6 +252,7 @@ class AsyncReader<T> implements Counting {
       try {
         if (checkedResult(result).done) this.end = 'complete';
         else this.held.push(result.value as T);
+        if (this.subscriber.closed) tellDropped(result.value, 'cancelled');
       } catch (error) {
         this.end = { error };
       }

@@ -3,6 +3,8 @@ import type { Subscriber } from 'rxjs';
 import type { Reader, SharedRing } from '../../core/sharedRing.js';
 import { SlowSubscriberError } from '../../errors.js';
 import { demandOf, isUnbounded, type Demand } from '../demand.js';
+import { tellDropped } from '../dropped.js';
+import type { BroadcastParts } from './broadcastParts.js';
 import type { Activity, Drop, DropReason, Ledger, MonitoredStage, StageProbe } from '../stageOptions.js';
 import { guarded } from '../unhandled.js';
 
@@ -25,6 +27,8 @@ export interface CursorPolicy {
 export interface CursorHost<T> {
   readonly name: string;
   readonly ring: SharedRing<T>;
+  /** Of values that are shared out. */
+  readonly parts: BroadcastParts<T>;
   /** The user's `onDrop`. */
   readonly report: ((drop: Drop) => void) | undefined;
   now(): number;
@@ -34,6 +38,16 @@ export interface CursorHost<T> {
 
 /** What is to be told to the user once everything is in its place: such a call may send, subscribe, unsubscribe and throw. */
 export type Telling = () => void;
+
+/** What one of them throws keeps nobody else from being told. */
+export function tellEach([tell, ...others]: readonly Telling[]): void {
+  if (tell === undefined) return;
+  try {
+    tell();
+  } finally {
+    tellEach(others);
+  }
+}
 
 /**
  * States: *open* → *stopped*, by a drain (it takes what waits for it, and completes) → *left* (it has ended, was evicted or unsubscribed; what it
@@ -123,7 +137,7 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
     if (!this.free || this.next !== n || this.stopped) return this.take(n + 1);
     this.next++;
     this.ring.touch();
-    this.give(value);
+    this.give(value, n);
   }
 
   /** Takes what it can of the values before number `to`, and gives up what may not wait for it. */
@@ -134,9 +148,10 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
     }
     const until = (): number => Math.min(to, this.end);
     while (this.next < until() && downstream.requested > 0) {
-      const value = ring.at(this.next++);
+      const n = this.next++;
+      const value = ring.at(n);
       ring.touch();
-      this.give(value);
+      this.give(value, n);
     }
     while (!this.blocks && until() - this.next > this.policy.maxLag) this.makeRoom()();
   }
@@ -184,9 +199,10 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
     };
   }
 
-  private give(value: T): void {
+  private give(value: T, n: number): void {
+    const { parts } = this.host;
     try {
-      this.subscriber.next(value);
+      this.subscriber.next(parts.none ? value : parts.take(n, this, value));
     } catch (error) {
       guarded(() => this.subscriber.error(error)); // a subscriber of the user's own: RxJS's do not throw
     }
@@ -221,17 +237,22 @@ export class BroadcastCursor<T> implements Reader, MonitoredStage {
   /** Tells of the values from its place to number `until`, which may be gone from the ring by then. */
   private telling(until: number, reason: DropReason, call = called): Telling {
     const { probe, ring } = this;
-    const { report } = this.host;
-    if ((report === undefined && probe === undefined) || until <= this.next) return NOTHING;
+    const { report, parts } = this.host;
+    if ((report === undefined && probe === undefined && parts.none) || until <= this.next) return NOTHING;
     const now = this.host.now();
     const drops: Drop[] = [];
     for (let n = this.next; n < until; n++) {
-      drops.push({ value: ring.at(n), reason, stage: this.name, age: now - ring.timeOf(n) });
+      const value = parts.none ? ring.at(n) : parts.take(n, this, ring.at(n));
+      drops.push({ value, reason, stage: this.name, age: now - ring.timeOf(n) });
     }
     return () => {
       for (const drop of drops) {
         probe?.dropped(drop);
-        if (report !== undefined) call(() => report(drop));
+        try {
+          if (report !== undefined) call(() => report(drop));
+        } finally {
+          tellDropped(drop.value, reason);
+        }
       }
     };
   }

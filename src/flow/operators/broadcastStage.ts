@@ -10,8 +10,9 @@ import { Stage } from '../stage.js';
 import type { Activity, Drop, Ledger, StageOptions } from '../stageOptions.js';
 import { Timer } from '../timer.js';
 import { guarded } from '../unhandled.js';
-import { BroadcastCursor, type CursorHost, type CursorPolicy, type Telling } from './broadcastCursor.js';
+import { BroadcastCursor, tellEach, type CursorHost, type CursorPolicy, type Telling } from './broadcastCursor.js';
 import { Furthest, outlet } from './broadcastOutlet.js';
+import { BroadcastParts } from './broadcastParts.js';
 
 /** The options, checked and with their defaults. */
 export interface BroadcastSettings extends StageOptions {
@@ -31,6 +32,7 @@ export interface BroadcastSettings extends StageOptions {
  */
 export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> {
   readonly ring: SharedRing<T>;
+  readonly parts: BroadcastParts<T> = new BroadcastParts();
   private readonly cursors: BroadcastCursor<T>[] = [];
   /** What is held waits for the subscriber that is furthest behind, of those that block. */
   override readonly downstream: Demand;
@@ -165,9 +167,9 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
     if (full && this.settings.overflow !== 'drop-oldest' && ring.end - ring.oldestBlocking >= capacity) {
       return this.refuse(value);
     }
-    const tellings = full ? this.makeRoom() : NONE;
-    if (!this.released) ring.push(value, this.now()); // else the last subscriber was evicted
-    for (const tell of tellings) tell();
+    const tellings = full ? this.makeRoom() : undefined;
+    if (!this.released) ring.push(this.parts.of(value, ring.end, this.cursors), this.now()); // else the last subscriber was evicted
+    if (tellings !== undefined) tellEach(tellings);
     this.run();
   }
 
@@ -295,5 +297,3 @@ export class BroadcastStage<T> extends Stage<T, never> implements CursorHost<T> 
     this.ring.keepTimes(this.time.now());
   }
 }
-
-const NONE: readonly Telling[] = [];

@@ -1,12 +1,13 @@
 /** A value with its acknowledgement. */
 import { Parts } from '../core/ackTree.js';
-import type { Droppable } from '../flow/dropped.js';
+import type { Shareable } from '../flow/dropped.js';
 import type { DropReason } from '../flow/stageOptions.js';
-import { Lease, type DeliveryInfo, type Outcome, type Settled } from './lease.js';
+import { check, checkOptions, STRING, type Rule } from '../options.js';
+import { Lease, quiet, type DeliveryInfo, type Outcome, type Settled } from './lease.js';
 
 /** What `nack` is told. */
 export interface NackOptions {
-  /** Milliseconds after which the message is to come again. At least 0. Default: what the queue's `backoff` says. */
+  /** Milliseconds after which the message is to come again. A finite number of at least 0. Default: what the queue's `backoff` says. */
   readonly delay?: number | undefined;
   /** Why, for whoever looks at the queue. Default: none. */
   readonly reason?: string | undefined;
@@ -17,7 +18,13 @@ export interface NackOptions {
 /** The answer of `ack` and its like: false when something else settled it before; else what came of it. */
 export type Settling = Promise<Settled> | false;
 
-export class Delivery<T> implements DeliveryInfo, Droppable {
+/**
+ * A value, and the duty to say what became of it. Made by queues, and by `createDelivery`.
+ *
+ * The first of `ack`, `nack`, `release` and `deadLetter` wins; later ones return false and do nothing. What they return is resolved when the
+ * store has answered. One need not wait for it: that a store has failed is told by the stream that the deliveries come from.
+ */
+export class Delivery<T> implements DeliveryInfo, Shareable {
   constructor(
     readonly value: T,
     private readonly lease: Lease,
@@ -63,22 +70,32 @@ export class Delivery<T> implements DeliveryInfo, Droppable {
 
   /** It is done. */
   ack(): Settling {
-    return this.lease.settle(ACK);
+    return this.settle(ACK);
   }
 
-  /** It could not be done: it is to come again, after a while. The attempt counts. */
+  /**
+   * It could not be done: it is to come again, after a while. The attempt counts.
+   *
+   * @throws OptionError when an option is wrong; it is not settled then
+   */
   nack(options: NackOptions = {}): Settling {
-    return this.lease.settle({ kind: 'nack', ...options });
+    checkOptions('nack', options, { delay: DELAY, reason: STRING, error: ANYTHING });
+    return this.settle({ kind: 'nack', ...options });
   }
 
   /** Nobody has worked on it: it is to come again, and this attempt does not count. */
   release(): Settling {
-    return this.lease.settle(RELEASE);
+    return this.settle(RELEASE);
   }
 
-  /** It can not be done: it goes to the dead letters. */
+  /**
+   * It can not be done: it goes to the dead letters.
+   *
+   * @throws OptionError when `reason` is not a string; it is not settled then
+   */
   deadLetter(reason: string, error?: unknown): Settling {
-    return this.lease.settle({ kind: 'dead', reason, error });
+    check('reason', STRING, reason, 'deadLetter');
+    return this.settle({ kind: 'dead', reason, error });
   }
 
   /** The same message with another value: whichever of the two is settled first settles it. */
@@ -86,26 +103,59 @@ export class Delivery<T> implements DeliveryInfo, Droppable {
     return new Delivery(project(this.value), this.lease);
   }
 
-  /** A delivery for each of `values`: the message is settled when all of them are. None: it is done. */
+  /**
+   * A delivery for each of `values`: the message is settled when all of them are. None: it is done. What has to be done again wins: a part
+   * that was nacked over one that was released, that over a dead letter, and that over those acked; of several delays the longest.
+   */
   split<R>(values: Iterable<R>): Delivery<R>[] {
     const parts = [...values];
     const settle = this.lease.shareOut();
     if (settle === undefined) return parts.map((value) => new Delivery(value, this.lease));
-    if (parts.length === 0) void settle(ACK);
+    if (parts.length === 0) void quiet(settle(ACK));
     const whole = new Whole(this.lease, parts.length, settle);
     return parts.map((value) => new Delivery(value, new Part(whole)));
   }
 
   /** A stage dropped it: nobody has worked on it. */
   'sluice.dropped'(reason: DropReason): void {
-    if (reason === 'expired') this.deadLetter('expired');
-    else this.release();
+    if (reason === 'expired') void this.settle({ kind: 'dead', reason });
+    else void this.settle(RELEASE);
+  }
+
+  /** Several get it: a part for each. */
+  'sluice.share'(count: number): readonly unknown[] {
+    return this.split(new Array<T>(count).fill(this.value));
+  }
+
+  private settle(outcome: Outcome): Settling {
+    const answer = this.lease.settle(outcome);
+    return answer === false ? false : quiet(answer);
   }
 }
 
-const ACK: Outcome = { kind: 'ack' };
-const RELEASE: Outcome = { kind: 'release' };
-const NOTED: Promise<Settled> = Promise.resolve('settled');
+/** What stands behind a delivery, which is not for users: `handle` and `mergeDeliveries` need it. */
+export function leaseOf(delivery: Delivery<unknown>): Lease {
+  // eslint-disable-next-line @typescript-eslint/dot-notation -- private for users, not for what is in this folder
+  return delivery['lease'];
+}
+
+/** True for a delivery, also one of another copy of the package. */
+export function isDelivery(value: unknown): value is Delivery<unknown> {
+  return (
+    value instanceof Delivery ||
+    typeof (value as Partial<Shareable> | null | undefined)?.['sluice.share'] === 'function'
+  );
+}
+
+/** Of a wait before another attempt. */
+export const DELAY: Rule = [
+  'a finite number of milliseconds of at least 0',
+  (value: unknown) => Number.isFinite(value) && (value as number) >= 0,
+];
+const ANYTHING: Rule = ['anything', () => true];
+
+export const ACK: Outcome = { kind: 'ack' };
+export const RELEASE: Outcome = { kind: 'release' };
 
 /** The message that parts were made of. */
 class Whole {
@@ -122,7 +172,7 @@ class Whole {
   /** Only the last part waits for what came of the whole: others that waited could keep it from ever being worked on. */
   settlePart(outcome: Outcome): Promise<Settled> {
     const combined = this.parts.settle(outcome);
-    return combined === undefined ? NOTED : this.settle(combined);
+    return combined === undefined ? Promise.resolve('settled') : this.settle(combined);
   }
 }
 

@@ -23,16 +23,17 @@ export interface DeliveryInfo {
 
 /**
  * The base of what deliveries of one message share. States: *open* → *settled* (`settle`, for the first time) or *shared out* (`shareOut`: others
- * were derived, and settle it when they are).
+ * were derived, and settle it when they are). A lease that is shared out is still held: it is over when `carryOut` is called.
  */
 export abstract class Lease {
   abstract readonly info: DeliveryInfo;
-  private over = false;
+  private became: Outcome | 'shared' | undefined = undefined;
+  private coming: Promise<Settled> | undefined = undefined;
   private holders = 0;
 
   /** Aborts when the lease is lost. */
   abstract get signal(): AbortSignal;
-  /** Carries the outcome out. */
+  /** Carries the outcome out. Called once. It does not throw; where it fails, what it returns is rejected. */
   protected abstract carryOut(outcome: Outcome): Promise<Settled>;
 
   /** Somebody works on it: the lease is not to end meanwhile. */
@@ -52,20 +53,38 @@ export abstract class Lease {
 
   /** True once it is settled or shared out. */
   get settled(): boolean {
-    return this.over;
+    return this.became !== undefined;
   }
 
-  /** The first outcome wins: false for those after it. */
+  /** What became of it; undefined while it is open, and where others settle it. */
+  get outcome(): Outcome | undefined {
+    return this.became === 'shared' ? undefined : this.became;
+  }
+
+  /** What came of that. */
+  get answer(): Promise<Settled> | undefined {
+    return this.coming;
+  }
+
+  /** The first outcome wins: false for those after it. Whoever calls it sees to it that a rejection is handled. */
   settle(outcome: Outcome): Promise<Settled> | false {
-    if (this.over) return false;
-    this.over = true;
-    return this.carryOut(outcome);
+    if (this.became !== undefined) return false;
+    this.became = outcome;
+    return (this.coming = this.carryOut(outcome));
   }
 
   /** Gives it to those that are derived from it; what is returned settles it then. Undefined once it is settled. */
   shareOut(): ((outcome: Outcome) => Promise<Settled>) | undefined {
-    if (this.over) return undefined;
-    this.over = true;
+    if (this.became !== undefined) return undefined;
+    this.became = 'shared';
     return (outcome) => this.carryOut(outcome);
   }
 }
+
+/** Whoever gave the deliveries out reports that a store has failed: a caller that does not wait for this answer need not hear of it. */
+export function quiet(answer: Promise<Settled>): Promise<Settled> {
+  answer.catch(ignore);
+  return answer;
+}
+
+const ignore = (): void => undefined;

@@ -1,0 +1,110 @@
+/** Several messages as one: what becomes of it becomes of all. */
+import { expected } from '../options.js';
+import { abort, signalOf, type Abortable } from '../flow/lazySignal.js';
+import { Delivery, isDelivery, leaseOf } from './delivery.js';
+import { Lease, type DeliveryInfo, type Outcome, type Settled } from './lease.js';
+
+/** The values of deliveries. */
+export type DeliveredValues<D extends readonly Delivery<unknown>[]> = {
+  -readonly [K in keyof D]: D[K] extends Delivery<infer T> ? T : never;
+};
+
+/**
+ * One delivery of all their values: its first outcome settles each of them.
+ *
+ * Use it for work that is done for several messages at once: one insert, one request. In a stream `batchDeliveries` does it. Not where one
+ * of them may fail by itself: what is nacked is nacked for all.
+ *
+ * The answer is `settled` when all were, and `lease-lost` when one was lost, though the others are settled then. What it tells of the
+ * messages: the first one's `id`; the `key` and those `headers` on which all agree; the highest `attempt` and `priority`; the earliest
+ * `publishedAt` and `deadline`. Its signal aborts when one lease is lost. Those that were settled before have no say.
+ *
+ * ```ts
+ * import { createDelivery, mergeDeliveries } from 'sluice';
+ *
+ * const delivery = (id: string) =>
+ *   createDelivery(id.toUpperCase(), { info: { id }, settle: ({ kind }) => console.log(id, kind) });
+ * const both = mergeDeliveries([delivery('a'), delivery('b')]);
+ * console.log(both.value);
+ * console.log(await both.ack());
+ * // => [ 'A', 'B' ]
+ * // => a ack
+ * // => b ack
+ * // => settled
+ * ```
+ *
+ * @param deliveries at least one; from here on it is only the one returned that settles them
+ * @throws OptionError at the call when `deliveries` is anything else
+ */
+export function mergeDeliveries<D extends readonly Delivery<unknown>[] | []>(
+  deliveries: D,
+): Delivery<DeliveredValues<D>> {
+  const all = deliveries as readonly Delivery<unknown>[];
+  if (!Array.isArray(all) || all.length === 0 || !all.every(isDelivery)) {
+    expected('deliveries', 'an array of at least one delivery', deliveries, 'mergeDeliveries');
+  }
+  const values = all.map(({ value }) => value) as DeliveredValues<D>;
+  return new Delivery(values, new MergedLease(all.map(leaseOf)));
+}
+
+class MergedLease extends Lease implements Abortable {
+  readonly info: DeliveryInfo;
+  abortState: Abortable['abortState'] = undefined;
+  private readonly settleEach: ((outcome: Outcome) => Promise<Settled>)[] = [];
+  private watching = false;
+
+  constructor(private readonly leases: readonly Lease[]) {
+    super();
+    this.info = commonInfo(leases.map(({ info }) => info));
+    for (const lease of leases) {
+      const settle = lease.shareOut();
+      if (settle !== undefined) this.settleEach.push(settle);
+    }
+  }
+
+  get signal(): AbortSignal {
+    if (!this.watching && this.outcome === undefined) {
+      this.watching = true;
+      for (const { signal } of this.leases) {
+        if (signal.aborted) abort(this, signal.reason);
+        else signal.addEventListener('abort', this.onLost);
+      }
+    }
+    return signalOf(this);
+  }
+
+  override keep(): void {
+    super.keep();
+    for (const lease of this.leases) lease.keep();
+  }
+
+  override letGo(): void {
+    super.letGo();
+    for (const lease of this.leases) lease.letGo();
+  }
+
+  protected async carryOut(outcome: Outcome): Promise<Settled> {
+    if (this.watching) for (const { signal } of this.leases) signal.removeEventListener('abort', this.onLost);
+    const answers = await Promise.all(this.settleEach.map((settle) => settle(outcome)));
+    return answers.includes('lease-lost') ? 'lease-lost' : 'settled';
+  }
+
+  private readonly onLost = (event: Event): void => abort(this, (event.target as AbortSignal).reason);
+}
+
+function commonInfo(infos: readonly DeliveryInfo[]): DeliveryInfo {
+  const first = infos[0]!;
+  const agreed = Object.entries(first.headers).filter(([name, value]) =>
+    infos.every(({ headers }) => Object.hasOwn(headers, name) && headers[name] === value),
+  );
+  const deadline = Math.min(...infos.map(({ deadline = Infinity }) => deadline));
+  return {
+    id: first.id,
+    key: infos.every(({ key }) => key === first.key) ? first.key : undefined,
+    attempt: Math.max(...infos.map(({ attempt }) => attempt)),
+    publishedAt: Math.min(...infos.map(({ publishedAt }) => publishedAt)),
+    headers: Object.fromEntries(agreed),
+    priority: Math.max(...infos.map(({ priority }) => priority)),
+    deadline: deadline === Infinity ? undefined : deadline,
+  };
+}

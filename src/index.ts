@@ -1,5 +1,6 @@
 /** Flow control for RxJS. Runs in browsers: no Node API here, and no store. */
 import type { Broadcast as Shared } from './flow/operators/broadcast.js';
+import type { Delivery as Delivered } from './delivery/delivery.js';
 import type { BoundedQueue as Queue } from './flow/sources/boundedQueue.js';
 import type { Limiter as AnyLimiter } from './flow/limiter.js';
 import type { TokenBucket as Bucket } from './flow/limiters/tokenBucket.js';
@@ -63,6 +64,23 @@ export { pull, type PullInput, type PullOptions } from './flow/sources/pull.js';
 export { Sink, type SinkObserver } from './flow/sinks/sink.js';
 export { toAsyncIterable, type ToAsyncIterableOptions } from './flow/sinks/toAsyncIterable.js';
 export { toReadableStream, type ToReadableStreamOptions } from './flow/sinks/toReadableStream.js';
+export { batchDeliveries, type BatchDeliveriesOptions } from './delivery/batchDeliveries.js';
+export { createDelivery, type CreateDeliveryOptions } from './delivery/createDelivery.js';
+export type { NackOptions, Settling } from './delivery/delivery.js';
+export { filterDelivery } from './delivery/filterDelivery.js';
+export {
+  handle,
+  type BreakerCounts,
+  type DeadLetterBreakerOptions,
+  type HandleOptions,
+  type Handler,
+} from './delivery/handle.js';
+export type { HandlerContext, HandlerOutcome } from './delivery/handlerContext.js';
+export type { Handled } from './delivery/handling.js';
+export type { DeliveryInfo, Outcome, Settled } from './delivery/lease.js';
+export { mapDelivery } from './delivery/mapDelivery.js';
+export { mergeDeliveries, type DeliveredValues } from './delivery/mergeDeliveries.js';
+export { splitDelivery, type SplitDeliveryOptions } from './delivery/splitDelivery.js';
 export * from './errors.js';
 
 // Types without their classes, which only functions of ours make: the bundled types would promise a value for `export type { … }` of a class.
@@ -70,6 +88,8 @@ export * from './errors.js';
 export type Broadcast<T> = Shared<T>;
 /** What `boundedQueue` returns. */
 export type BoundedQueue<T> = Queue<T>;
+/** A value, and the duty to say what became of it: of a queue, or made by `createDelivery`. */
+export type Delivery<T> = Delivered<T>;
 /** What `tokenBucket` and `slidingWindow` return: who may go, and when. */
 export type Limiter = AnyLimiter;
 /** What `tokenBucket` returns. */

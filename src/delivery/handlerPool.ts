@@ -1,0 +1,213 @@
+/** The pool in which handlers run: what comes of a call is an outcome, never a failure of the stream. */
+import { Observable, type Subscriber } from 'rxjs';
+import { DeadLetterBreaker, type BreakerCounts } from '../core/deadLetterBreaker.js';
+import { ReturnError, SourceError } from '../errors.js';
+import { shown } from '../options.js';
+import { abort, type Abortable } from '../flow/lazySignal.js';
+import type { Call, Slot } from '../flow/operators/poolCall.js';
+import type { PoolSettings } from '../flow/operators/poolSettings.js';
+import { PoolStage } from '../flow/operators/poolStage.js';
+import { Timer } from '../flow/timer.js';
+import { ACK, isDelivery, leaseOf, type Delivery } from './delivery.js';
+import { Context, type ContextHost, type HandlerContext, type HandlerOutcome } from './handlerContext.js';
+import { Handling } from './handling.js';
+import type { Lease, Outcome } from './lease.js';
+
+/** The options of `handle` that the pool itself does not know, checked and with their defaults. */
+export interface HandlerSettings<T> {
+  readonly handler: (value: T, context: HandlerContext<T>) => unknown;
+  readonly maxAttempts: number;
+  /** Milliseconds until the next attempt; undefined where the queue is to say so. */
+  readonly delayAfter: (attempt: number, error: unknown) => number | undefined;
+  readonly breaker: DeadLetterBreaker | undefined;
+  /** Milliseconds. */
+  readonly pause: number;
+  readonly onTrip: ((counts: BreakerCounts) => void) | undefined;
+}
+
+export class HandlerPool<T> extends PoolStage<Delivery<T>, Handling<T>> implements ContextHost {
+  /** Calls whose signal was looked at, and how to have it follow the lease no more. */
+  private readonly watched = new Map<Abortable, () => void>();
+  /** A second timer, for it goes on when no call runs. */
+  private readonly pauseTimer: Timer = new Timer(this.time, () => this.goOn());
+  private pausedUntil = -Infinity;
+  /** The concurrency that was set last. No initial value: the constructor of the base sets it. */
+  private wanted?: number;
+
+  constructor(
+    out: Subscriber<Handling<T>>,
+    settings: PoolSettings<Delivery<T>>,
+    private readonly handling: HandlerSettings<T>,
+  ) {
+    super(out, NO_WORKER, settings);
+    this.worker = ((delivery: Delivery<T>, call: Call<Delivery<T>, Handling<T>>) =>
+      this.begin(delivery, call)) as unknown as NonNullable<typeof this.worker>;
+  }
+
+  override get requested(): number {
+    return this.paused ? 0 : super.requested;
+  }
+
+  override get waitsFor(): string {
+    return this.paused ? 'the pause of its deadLetterBreaker to end' : super.waitsFor;
+  }
+
+  override resize(most: number): void {
+    this.wanted = most;
+    super.resize(this.paused ? 0 : most);
+  }
+
+  /** Has the signal of `call` follow the lease, for as long as it runs. */
+  watch(call: Abortable & { readonly finished?: boolean }, lease: Lease): void {
+    if (this.released || call.finished || this.watched.has(call)) return;
+    const { signal } = lease;
+    const lost = (): void => abort(call, signal.reason);
+    if (signal.aborted) return lost();
+    signal.addEventListener('abort', lost);
+    this.watched.set(call, () => signal.removeEventListener('abort', lost));
+  }
+
+  protected override accept(delivery: Delivery<T>): void {
+    if (!isDelivery(delivery)) {
+      throw new SourceError(`\`${this.name}\` got ${shown(delivery)}, expected a delivery: see createDelivery`);
+    }
+    leaseOf(delivery).keep();
+    super.accept(delivery);
+  }
+
+  protected override clear(): void {
+    super.clear();
+    this.pauseTimer.set(Infinity);
+    for (const unwatch of this.watched.values()) unwatch();
+    this.watched.clear();
+  }
+
+  override resolved(slot: Slot<Delivery<T>, Handling<T>>, result: unknown): void {
+    const handling = this.outcomeIn(slot, result);
+    if (handling !== undefined) this.conclude(slot, handling);
+  }
+
+  protected override returned(slot: Slot<Delivery<T>, Handling<T>>, result: unknown): void {
+    let coming: boolean;
+    try {
+      coming = typeof (result as Partial<PromiseLike<unknown>> | null | undefined)?.then === 'function';
+    } catch (error) {
+      return this.failed(slot, error);
+    }
+    if (coming) return void Promise.resolve(result).then(slot.onResult as (result: unknown) => void, slot.onError);
+    const handling = this.outcomeIn(slot, result);
+    if (handling !== undefined) this.concludeLater(slot, handling);
+  }
+
+  override failed(slot: Slot<Delivery<T>, Handling<T>>, error: unknown, abandoned: boolean = false): void {
+    const { call } = slot;
+    if (call === undefined) return;
+    slot.mark = -1; // how long a call takes that fails says nothing about the others
+    let handling: Handling<T>;
+    try {
+      this.watcher?.failed(slot, error);
+      if (slot.call !== call) return; // a callback unsubscribed
+      const outcome = this.outcomeOfFailure(call.value, error);
+      handling = this.settle(call, outcome);
+    } catch (thrown) {
+      return this.fail(thrown);
+    }
+    this.concludeLater(slot, handling, abandoned);
+  }
+
+  private begin(delivery: Delivery<T>, call: Call<Delivery<T>, Handling<T>>): unknown {
+    const { attempt, deadline } = leaseOf(delivery).info;
+    if (deadline !== undefined && deadline <= this.now()) return EXPIRED;
+    if (attempt > this.handling.maxAttempts) return EXHAUSTED; // its last handler did not come to an end
+    return this.handling.handler(delivery.value, new Context(delivery, call, this));
+  }
+
+  /** What a result of the call in `slot` says; undefined where the stream has ended meanwhile. */
+  private outcomeIn(slot: Slot<Delivery<T>, Handling<T>>, result: unknown): Handling<T> | undefined {
+    const { call } = slot;
+    if (call === undefined) return undefined;
+    if (this.watcher !== undefined) {
+      this.tell(slot, result);
+      if (slot.call !== call) return undefined;
+    }
+    try {
+      return this.settle(call, result === undefined ? ACK : this.outcomeOf(result));
+    } catch (error) {
+      this.fail(error);
+      return undefined;
+    }
+  }
+
+  private outcomeOf(result: unknown): Outcome {
+    if (typeof result !== 'object' || result === null) return ACK;
+    if (result instanceof Observable) {
+      throw new ReturnError(
+        this.name,
+        result,
+        'the handler returned an Observable, which nobody subscribes to: return a promise',
+      );
+    }
+    return (result as Partial<HandlerOutcome>)['sluice.outcome'] ?? ACK;
+  }
+
+  private outcomeOfFailure({ attempt }: Delivery<T>, error: unknown): Outcome {
+    const { maxAttempts, delayAfter } = this.handling;
+    if (attempt >= maxAttempts) return { kind: 'dead', reason: 'attempts', error };
+    const delay = delayAfter(attempt, error);
+    return delay === undefined ? { kind: 'nack', error } : { kind: 'nack', delay, error };
+  }
+
+  private settle(call: Call<Delivery<T>, Handling<T>>, outcome: Outcome): Handling<T> {
+    if (this.watched.size > 0) this.unwatch(call);
+    const delivery = call.value;
+    const lease = leaseOf(delivery);
+    const answer = lease.settle(outcome);
+    if (answer === false) return this.settledBefore(delivery, lease);
+    if (outcome !== EXPIRED['sluice.outcome']) this.note(outcome);
+    return new Handling(delivery, outcome, answer);
+  }
+
+  /** The handler has done it, or made others of it. */
+  private settledBefore(delivery: Delivery<T>, lease: Lease): Handling<T> {
+    const { outcome } = lease;
+    if (outcome === undefined) lease.letGo();
+    else this.note(outcome);
+    return new Handling(delivery, outcome, lease.answer);
+  }
+
+  private unwatch(call: Abortable): void {
+    this.watched.get(call)?.();
+    this.watched.delete(call);
+  }
+
+  private get paused(): boolean {
+    return this.pausedUntil > -Infinity;
+  }
+
+  private note({ kind }: Outcome): void {
+    const { breaker, pause, onTrip } = this.handling;
+    if (breaker === undefined || this.paused || this.released) return;
+    const counts = breaker.note(kind === 'dead');
+    if (counts === undefined) return;
+    super.resize(0);
+    this.promised += this.requested; // it has room, and may be on its way
+    this.pausedUntil = this.time.now() + pause;
+    this.pauseTimer.set(this.pausedUntil);
+    this.noteRoom();
+    onTrip?.(counts);
+  }
+
+  /** The pause is over, unless the timer went off early. */
+  private goOn(): void {
+    if (this.time.now() < this.pausedUntil) return this.pauseTimer.set(this.pausedUntil);
+    this.pausedUntil = -Infinity;
+    this.resize(this.wanted!);
+    this.run();
+  }
+}
+
+/** `begin` takes its place. */
+const NO_WORKER = (): never[] => [];
+/** It is not the handler's fault. */
+const EXPIRED: HandlerOutcome = { 'sluice.outcome': { kind: 'dead', reason: 'expired' } };
+const EXHAUSTED: HandlerOutcome = { 'sluice.outcome': { kind: 'dead', reason: 'attempts' } };

@@ -3,6 +3,8 @@ import { Readable, type ReadableOptions } from 'node:stream';
 import type { Observable } from 'rxjs';
 import { boundedBuffer, Sink, SourceError, type Overflow } from '../index.js';
 import { BOOLEAN, check, checkOptions, OBSERVABLE, POSITIVE, type Rule } from '../options.js';
+import { RingBuffer } from '../core/ringBuffer.js';
+import { tellDropped } from '../flow/dropped.js';
 import { OVERFLOW } from '../flow/operators/boundedBuffer.js';
 
 /** Options of `toReadable`. */
@@ -48,8 +50,17 @@ export function toReadable<T>(source: Observable<T>, options: ToReadableOptions<
   const { capacity = 16, overflow, objectMode = true, highWaterMark } = options;
   const readableOptions: ReadableOptions = highWaterMark === undefined ? { objectMode } : { objectMode, highWaterMark };
   let sink: Sink<T> | undefined;
+  /** The last values, of which those that Node holds are the last. */
+  const unread = new RingBuffer<T>();
   // Node may call `read` again before the value asked for has come.
   const ask = (asked: Sink<T>): void => (asked.requested > 0 ? undefined : asked.request(1));
+  const push = (value: T): boolean => {
+    const more = readable.push(value);
+    if (!objectMode) return more; // bytes, of which none is to be told
+    unread.push(value);
+    while (unread.size > readable.readableLength) unread.shift();
+    return more;
+  };
   const readable = new Readable({
     ...readableOptions,
     read() {
@@ -59,7 +70,7 @@ export function toReadable<T>(source: Observable<T>, options: ToReadableOptions<
           // Node takes a null for the end, and skips undefined among bytes.
           const uncarried = value === null || (value === undefined && !objectMode);
           if (uncarried) readable.destroy(new SourceError(`A Readable can not carry ${String(value)}`));
-          else if (readable.push(value)) ask(sink!);
+          else if (push(value)) ask(sink!);
         },
         error: (error) => {
           // Node takes what is falsy for no error.
@@ -73,6 +84,8 @@ export function toReadable<T>(source: Observable<T>, options: ToReadableOptions<
     },
     destroy(error, done) {
       sink?.unsubscribe();
+      while (unread.size > readable.readableLength) unread.shift();
+      tellDropped([...unread.drain()], 'cancelled');
       done(error);
     },
   });

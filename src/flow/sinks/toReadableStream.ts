@@ -1,6 +1,7 @@
 /** A pipeline as a web stream. */
 import type { Observable } from 'rxjs';
 import { check, checkOptions, FUNCTION, OBJECT, OBSERVABLE, POSITIVE, type Rule } from '../../options.js';
+import { tellDropped } from '../dropped.js';
 import { boundedBuffer, OVERFLOW, type Overflow } from '../operators/boundedBuffer.js';
 import { Sink } from './sink.js';
 
@@ -47,21 +48,31 @@ export function toReadableStream<T>(
   checkOptions('toReadableStream', options, { capacity: POSITIVE, overflow: OVERFLOW, strategy: OBJECT });
   const { capacity = 16, overflow, strategy } = options;
   if (strategy !== undefined) checkStrategy(strategy);
+  const { highWaterMark = 1, size } = strategy ?? {};
   let sink: Sink<T> | undefined;
   let answered = (): void => undefined;
+  /** The last value, if it went into the stream's own queue: what was read of one that is longer nobody knows. */
+  let unread: T | undefined;
+  const giveUp = (): void => {
+    tellDropped(unread, 'cancelled');
+    unread = undefined;
+  };
   return new ReadableStream<T>(
     {
       pull: (controller) => {
         // One value for each pull: the stream pulls again when it has been enqueued and there is still room.
         return new Promise<void>((resolve) => {
           answered = resolve;
+          unread = undefined;
           if (sink !== undefined) return sink.request(1);
           sink = new Sink<T>({
             next: (value) => {
               controller.enqueue(value);
+              if (size === undefined && highWaterMark > controller.desiredSize!) unread = value;
               answered();
             },
             error: (error) => {
+              giveUp();
               controller.error(error);
               answered();
             },
@@ -74,7 +85,10 @@ export function toReadableStream<T>(
           source.pipe(boundedBuffer({ capacity, overflow, name: 'toReadableStream' })).subscribe(sink);
         });
       },
-      cancel: () => sink?.unsubscribe(),
+      cancel: () => {
+        sink?.unsubscribe();
+        giveUp();
+      },
     },
     strategy,
   );

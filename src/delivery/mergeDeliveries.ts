@@ -63,13 +63,7 @@ class MergedLease extends Lease implements Abortable {
   }
 
   get signal(): AbortSignal {
-    if (!this.watching && this.outcome === undefined) {
-      this.watching = true;
-      for (const { signal } of this.leases) {
-        if (signal.aborted) abort(this, signal.reason);
-        else signal.addEventListener('abort', this.onLost);
-      }
-    }
+    if (!this.watching && this.outcome === undefined && this.abortState === undefined) this.watch();
     return signalOf(this);
   }
 
@@ -84,12 +78,29 @@ class MergedLease extends Lease implements Abortable {
   }
 
   protected async carryOut(outcome: Outcome): Promise<Settled> {
-    if (this.watching) for (const { signal } of this.leases) signal.removeEventListener('abort', this.onLost);
+    this.unwatch();
     const answers = await Promise.all(this.settleEach.map((settle) => settle(outcome)));
     return answers.includes('lease-lost') ? 'lease-lost' : 'settled';
   }
 
-  private readonly onLost = (event: Event): void => abort(this, (event.target as AbortSignal).reason);
+  private watch(): void {
+    const signals = this.leases.map(({ signal }) => signal);
+    const lost = signals.find(({ aborted }) => aborted);
+    if (lost !== undefined) return abort(this, lost.reason);
+    this.watching = true;
+    for (const signal of signals) signal.addEventListener('abort', this.onLost);
+  }
+
+  private unwatch(): void {
+    if (!this.watching) return;
+    this.watching = false;
+    for (const { signal } of this.leases) signal.removeEventListener('abort', this.onLost);
+  }
+
+  private readonly onLost = (event: Event): void => {
+    this.unwatch();
+    abort(this, (event.target as AbortSignal).reason);
+  };
 }
 
 function commonInfo(infos: readonly DeliveryInfo[]): DeliveryInfo {

@@ -32,15 +32,15 @@ export interface HandlerContext<T = unknown> {
    *
    * @throws OptionError when `after` is not a finite number of at least 0, or `reason` not a string
    */
-  retry(after?: number, reason?: string): HandlerOutcome;
+  retry(this: void, after?: number, reason?: string): HandlerOutcome;
   /**
    * To be returned: the message is a dead letter.
    *
    * @throws OptionError when `reason` is not a string
    */
-  dead(reason: string): HandlerOutcome;
+  dead(this: void, reason: string): HandlerOutcome;
   /** To be returned: the message is to come again, and this attempt does not count. */
-  release(): HandlerOutcome;
+  release(this: void): HandlerOutcome;
 }
 
 /** What the pool knows of a call that a context needs. */
@@ -93,18 +93,18 @@ export class Context<T> implements HandlerContext<T> {
   }
 
   // These work without `this`: they may be taken out.
-  retry(after?: number, reason?: string): HandlerOutcome {
+  retry(this: void, after?: number, reason?: string): HandlerOutcome {
     if (after !== undefined) check('after', DELAY, after, 'retry');
     if (reason !== undefined) check('reason', STRING, reason, 'retry');
     return new Returned({ kind: 'nack', delay: after, reason });
   }
 
-  dead(reason: string): HandlerOutcome {
+  dead(this: void, reason: string): HandlerOutcome {
     check('reason', STRING, reason, 'dead');
     return new Returned({ kind: 'dead', reason });
   }
 
-  release(): HandlerOutcome {
+  release(this: void): HandlerOutcome {
     return new Returned(RELEASE);
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { DeadLetterBreaker, type BreakerRules } from '../../src/core/deadLetterBreaker.js';
 
 const rules = (given: Partial<BreakerRules>): BreakerRules => ({ ratio: undefined, over: 20, run: undefined, ...given });
-const outcomes = (letters: string): boolean[] => [...letters].map((letter) => letter === 'x');
+const outcomes = (letters: string): boolean[] => Array.from(letters, (letter) => letter === 'x');
 
 describe('DeadLetterBreaker', () => {
   test('trips by a run, and begins anew', () => {

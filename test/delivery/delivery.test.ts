@@ -257,7 +257,7 @@ function grow(node: Tree, delivery: Delivery<number>): (() => Settling)[] {
   if ('merge' in node)
     return grow(
       node.merge,
-      mergeDeliveries([delivery]).map(([n]) => n!),
+      mergeDeliveries([delivery]).map(([n]) => n),
     );
   return delivery.split(node.split.map((_, i) => i)).flatMap((part, i) => grow(node.split[i]!, part));
 }

@@ -496,7 +496,7 @@ describe('sources and sinks', () => {
     const first = iterator.next();
     const others = new Messages();
     for (const delivery of three(others)) source.send(delivery);
-    void (await first).value!.ack();
+    void ((await first) as IteratorYieldResult<Delivery<number>>).value.ack();
     expect(others.all).toEqual(['ack', undefined, 'release']);
     await iterator.return?.();
     expect(others.of(2)).toBe('release');

@@ -80,14 +80,14 @@ export interface HandleOptions<T> extends StageOptions<Delivery<T>> {
  *       async (value, { dead }) => {
  *         if (value === 'spam') return dead('not wanted');
  *         if (value === 'down') throw new Error('no answer');
- *         console.log('sent', value);
+ *         return console.log('sent', value);
  *       },
  *       { concurrency: 1, retry: () => 1_000 },
  *     ),
  *   )
- *   .subscribe(({ delivery, outcome, delay, reason }) => console.log(delivery.value, outcome, delay ?? reason ?? ''));
+ *   .subscribe(({ delivery, outcome, delay, reason }) => console.log(delivery.value, outcome, delay ?? reason ?? '–'));
  * // => sent mail
- * // => mail ack
+ * // => mail ack –
  * // => spam dead not wanted
  * // => down nack 1000
  * ```

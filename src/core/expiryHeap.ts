@@ -12,6 +12,11 @@ export class ExpiryHeap<E extends Expiring> {
     return this.entries[0];
   }
 
+  /** All of them, in no order. */
+  get all(): readonly E[] {
+    return this.entries;
+  }
+
   add(entry: E): void {
     this.settle(entry, this.entries.push(entry) - 1);
   }

@@ -6,11 +6,11 @@ import { MissingPackageError } from '../index.js';
 const HERE = typeof __filename === 'string' ? __filename : import.meta.url;
 
 /** `require`, for `check` answers at once. Asked of the process, not imported: manual sources run in browsers too. */
-export function loadFastCheck(): typeof FastCheck {
+export function loadFastCheck(laws: string = 'operatorLaws'): typeof FastCheck {
   try {
     const { createRequire } = process.getBuiltinModule('node:module');
     return createRequire(HERE)('fast-check') as typeof FastCheck;
   } catch (error) {
-    throw new MissingPackageError('fast-check', '^4.0.0', 'operatorLaws', error);
+    throw new MissingPackageError('fast-check', '^4.0.0', laws, error);
   }
 }

@@ -14,7 +14,8 @@ import {
   wakesForRoom,
   wakesNext,
 } from './storeExamples.js';
-import { jumping, type JumpStep } from './storeJumps.js';
+import { jumps, someBodies, twoTexts } from './storeInputs.js';
+import { jumping } from './storeJumps.js';
 import { example, property, scripted, type Applies, type StoreLaw } from './storeLawTrial.js';
 import type { StoreRunOptions } from './storeRun.js';
 import { Race, racePlans, type RacePlan } from './storeRaces.js';
@@ -259,7 +260,10 @@ function races(fc: typeof FastCheck): FastCheck.Arbitrary<RacePlan> {
   return racePlans(fc);
 }
 
-function run(order: Order, capacity?: number) {
+function run(
+  order: Order,
+  capacity?: number,
+): (setting: StoreSetting, plan: RacePlan, subject: StoreSubject) => Promise<void> {
   return (setting: StoreSetting, plan: RacePlan, subject: StoreSubject): Promise<void> =>
     new Race(subject, setting, plan, order, capacity).run();
 }
@@ -278,36 +282,4 @@ async function closing(setting: StoreSetting, plan: RacePlan, subject: StoreSubj
     );
   }
   for (const body of left) claim(race.accepted.has(body), `${body} is there, though its put was refused`);
-}
-
-function someBodies(fc: typeof FastCheck): FastCheck.Arbitrary<(string | Uint8Array)[]> {
-  const text = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('', '\0', 'null', '{"__proto__":1}'));
-  return fc.array(fc.oneof(text, fc.uint8Array()), { maxLength: 5 });
-}
-
-/** Two that differ; whole characters, for half of one is no text. */
-function twoTexts(fc: typeof FastCheck): FastCheck.Arbitrary<[string, string]> {
-  const odd = fc.constantFrom(
-    "'",
-    '"',
-    '/',
-    '\0',
-    'a\0b',
-    '%',
-    '../..',
-    '__proto__',
-    'constructor',
-    '🦥',
-    'é',
-    'e\u0301',
-    ' ',
-    'a'.repeat(255),
-  );
-  const text = fc.oneof(odd, fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }));
-  return fc.tuple(text, text).filter(([one, other]) => one !== other);
-}
-
-function jumps(fc: typeof FastCheck): FastCheck.Arbitrary<JumpStep[]> {
-  const kind = fc.constantFrom('put' as const, 'take', 'ack', 'nack', 'release', 'advance', 'jump');
-  return fc.array(fc.tuple(kind, fc.nat(32)), { maxLength: 30, size: 'max' });
 }

@@ -10,7 +10,7 @@ export class JumpingTime {
   readonly scheduler: SchedulerLike = {
     now: () => this.time.now + this.offset,
     schedule: (...args: Parameters<SchedulerLike['schedule']>) => this.time.scheduler.schedule(...args),
-  } as SchedulerLike;
+  };
 
   get now(): number {
     return this.scheduler.now();

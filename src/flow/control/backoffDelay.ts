@@ -16,9 +16,10 @@ export function backoffDelay(
   attempt: number,
   previous: number,
   error: unknown,
+  random: () => number = Math.random,
 ): number {
   const delay: unknown =
-    typeof backoff === 'function' ? backoff(attempt, error) : backoff.delay(attempt, previous, Math.random);
+    typeof backoff === 'function' ? backoff(attempt, error) : backoff.delay(attempt, previous, random);
   if (Number.isFinite(delay) && (delay as number) >= 0) return delay as number;
   throw new ReturnError(stage, delay, `\`backoff\` returned ${shown(delay)}, expected a finite number of at least 0`);
 }

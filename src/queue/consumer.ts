@@ -1,0 +1,230 @@
+/** One subscription to a queue's deliveries. */
+import type { SchedulerLike, Subscriber } from 'rxjs';
+import type { Outcome } from '../core/ackTree.js';
+import { RingBuffer } from '../core/ringBuffer.js';
+import { Delivery } from '../delivery/delivery.js';
+import type { Settled } from '../delivery/lease.js';
+import { demandOf, NOTHING, type Counting, type Demand, type Draining } from '../flow/demand.js';
+import { check } from '../options.js';
+import { SteadyTime } from '../flow/steadyTime.js';
+import { messageOf, type Codec } from './codec.js';
+import { StoreError } from './errors.js';
+import { LeaseKeeper } from './leaseKeeper.js';
+import { DELAY } from './publishOptions.js';
+import { QueueLease, type LeaseOwner } from './queueLease.js';
+import { Settler } from './settler.js';
+import type { Message, StoreGroup } from './store.js';
+
+/** What a consumer knows of its queue. */
+export interface ConsumerSettings<T> {
+  readonly name: string;
+  readonly codec: Codec<T>;
+  readonly visibilityTimeout: number;
+  readonly maxAttempts: number;
+  readonly discard: boolean;
+  readonly scheduler: SchedulerLike;
+  /** Milliseconds that the store can have a message wait at most. */
+  readonly maxDelay: number;
+  /** Milliseconds before a message comes again whose attempt failed with `error`. */
+  backoff(attempt: number, error: unknown): number;
+}
+
+/** Messages in one take at most: a store is to get round to other things too. */
+const MOST = 1_024;
+
+/**
+ * A message is *asked for* (a take is under way), *held* if there is no room for it when it comes, *given*, and settled or lost. Those asked for
+ * and held never pass what was requested; those asked for, held and given never pass `maxInFlight`.
+ *
+ * States: *open* → *stopped* (by a drain, or the end of the store: nothing is taken any more; what is held is given) → *ended* (the subscriber is
+ * closed: what is held, or still comes, is released; what was given stays to be settled, and its leases are kept).
+ */
+export class Consumer<T> implements Counting, LeaseOwner {
+  private readonly demand: Demand;
+  private readonly keeper: LeaseKeeper;
+  private readonly settler: Settler;
+  private readonly time: SteadyTime;
+  private readonly held = new RingBuffer<QueueLease>();
+  private readonly abort = new AbortController();
+  private inFlight = 0;
+  private given = 0;
+  private taking = false;
+  private working = false;
+  private stopped = false;
+
+  constructor(
+    private readonly group: StoreGroup,
+    private readonly subscriber: Subscriber<Delivery<T>>,
+    private readonly maxInFlight: number,
+    private readonly settings: ConsumerSettings<T>,
+  ) {
+    this.demand = demandOf(subscriber);
+    this.time = new SteadyTime(settings.scheduler);
+    this.keeper = new LeaseKeeper(group, settings.visibilityTimeout, this.time, (lost) => this.onLost(lost));
+    this.settler = new Settler(group, (count, failure) => this.onSettled(count, failure));
+    if (this.demand === NOTHING) return; // it came while its pipeline drains
+    subscriber.add(() => this.end());
+    subscriber.add(this.demand.onRequest(() => this.work()));
+    subscriber.add(this.demand.onDrain?.((draining) => this.drain(draining)));
+    this.work();
+  }
+
+  get ledger(): Counting['ledger'] {
+    const { given: out, held } = this;
+    return { stage: this.settings.name, in: out + held.size, out, dropped: 0, reasons: {}, held: held.size };
+  }
+
+  settle(lease: QueueLease, outcome: Outcome): Promise<Settled> {
+    const kept = this.keeper.remove(lease);
+    if (!kept) this.inFlight++; // it was lost, and is so by our clock only, perhaps: the store knows
+    try {
+      this.decide(lease, outcome);
+    } catch (error) {
+      const failed = Promise.reject(error);
+      failed.catch(() => undefined); // the stream fails as well
+      this.onSettled(1, { error });
+      return failed;
+    }
+    return this.settler.settle(lease);
+  }
+
+  private decide(lease: QueueLease, outcome: Outcome): void {
+    const { maxAttempts, discard } = this.settings;
+    const { attempt } = lease.message;
+    lease.kind = outcome.kind;
+    if (outcome.kind === 'ack' || outcome.kind === 'release') return;
+    lease.reason = outcome.reason;
+    if (outcome.error !== undefined) lease.error = textOf(outcome.error);
+    if (outcome.kind === 'nack') {
+      if (attempt < maxAttempts) {
+        const delay = outcome.delay ?? this.settings.backoff(attempt, outcome.error);
+        check('delay', DELAY, delay, 'nack');
+        lease.delay = Math.min(delay, this.settings.maxDelay);
+        return;
+      }
+      lease.kind = 'dead';
+      lease.error ??= outcome.reason;
+      lease.reason = 'attempts';
+    }
+    if (discard) lease.kind = 'ack';
+  }
+
+  /** Gives what is held, and takes more: one loop at a time. */
+  private work(): void {
+    if (this.working) return;
+    this.working = true;
+    try {
+      this.give();
+      if (this.stopped) {
+        if (this.held.size === 0 && !this.subscriber.closed) this.subscriber.complete();
+      } else if (!this.taking && !this.subscriber.closed) {
+        this.take();
+      }
+    } finally {
+      this.working = false;
+    }
+  }
+
+  private give(): void {
+    const { held, demand, subscriber } = this;
+    while (held.size > 0 && demand.requested > 0 && !subscriber.closed) {
+      const lease = held.shift();
+      const delivery = lease.held ? this.deliveryOf(lease) : undefined;
+      if (delivery === undefined) continue;
+      this.given++;
+      subscriber.next(delivery);
+    }
+  }
+
+  /** The delivery of a message; undefined for one that is none, and is a dead letter then. */
+  private deliveryOf(lease: QueueLease): Delivery<T> | undefined {
+    const { attempt, deadline, body } = lease.message;
+    const { maxAttempts, scheduler, codec } = this.settings;
+    // Those that ended without an outcome count too: a message that has its consumers crash must not do so for ever.
+    if (attempt > maxAttempts) return this.bury(lease, 'attempts');
+    if (deadline !== undefined && deadline <= scheduler.now()) return this.bury(lease, 'expired');
+    let value: T;
+    try {
+      value = codec.decode(body);
+    } catch (error) {
+      return this.bury(lease, 'undecodable', messageOf(error));
+    }
+    return new Delivery(value, lease);
+  }
+
+  private bury(lease: QueueLease, reason: string, error?: string): undefined {
+    void lease.settle({ kind: 'dead', reason, error });
+  }
+
+  private take(): void {
+    const { demand, held, maxInFlight } = this;
+    const want = Math.min(demand.requested - held.size, maxInFlight - this.inFlight, MOST);
+    if (want <= 0) return;
+    this.taking = true;
+    try {
+      this.group.take(want, this.abort.signal).then(this.onMessages, this.onFailure);
+    } catch (error) {
+      this.onFailure(error);
+    }
+  }
+
+  private readonly onMessages = (messages: readonly Message[]): void => {
+    this.taking = false;
+    const now = this.time.now();
+    this.inFlight += messages.length;
+    for (const message of messages) {
+      const lease = new QueueLease(message, now, this);
+      this.keeper.add(lease);
+      this.held.push(lease);
+    }
+    if (messages.length === 0) this.stopped = true; // nobody waits any more, or the store is closed
+    if (this.subscriber.closed) this.release();
+    else this.work();
+  };
+
+  private readonly onFailure = (error: unknown): void => {
+    this.taking = false;
+    if (error instanceof StoreError && error.trouble === 'closed') this.stopped = true;
+    else if (!this.subscriber.closed) return this.subscriber.error(error);
+    this.work();
+  };
+
+  private onSettled(count: number, failure: { readonly error: unknown } | undefined): void {
+    this.inFlight -= count;
+    if (failure !== undefined && !this.subscriber.closed) this.subscriber.error(failure.error);
+    else this.work();
+  }
+
+  private onLost(lost: readonly QueueLease[]): void {
+    this.inFlight -= lost.length;
+    for (const lease of lost) lease.lose(new Error('the lease was lost'));
+    this.work();
+  }
+
+  private drain(draining: Draining): void {
+    draining.watch(this);
+    this.stopped = true;
+    this.abort.abort();
+    this.work();
+  }
+
+  private end(): void {
+    this.abort.abort();
+    this.release();
+  }
+
+  private release(): void {
+    while (this.held.size > 0) {
+      const lease = this.held.shift();
+      if (lease.held) void lease.settle({ kind: 'release' });
+    }
+  }
+}
+
+/** What was thrown, as text that a store can keep. */
+function textOf(error: unknown): string {
+  const text = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
+  return text.slice(0, LONGEST);
+}
+
+const LONGEST = 8_192;

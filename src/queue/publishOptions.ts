@@ -1,0 +1,124 @@
+/** What is said of a message when it is published, checked. */
+import { checkOptions, expected, SIGNAL, type Rule } from '../options.js';
+import { OptionError } from '../errors.js';
+import type { Features } from './features.js';
+import type { Headers, NewMessage } from './store.js';
+
+/** Options of `publish`. */
+export interface PublishOptions {
+  /** Which messages belong together: with `order: 'key'` they are handled one after the other. 1 to 255 characters. Default: none. */
+  readonly key?: string | undefined;
+  /** Milliseconds before it is delivered. At least 0. Not together with `at`. Default: 0. */
+  readonly delay?: number | undefined;
+  /** When it is to be delivered: a Date, or milliseconds since 1970. Default: at once. */
+  readonly at?: Date | number | undefined;
+  /** A larger one is delivered first. An integer. Not with `order: 'queue'`. Default: 0. */
+  readonly priority?: number | undefined;
+  /** A second message of the same id is not put while the first is remembered (`dedupeWindow`). 1 to 255 characters. Default: none. */
+  readonly dedupeId?: string | undefined;
+  /** Strings that go with the message. They count as bytes of it. Default: none. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** From when on it is not worth delivering, and is a dead letter: a Date, or milliseconds since 1970. Default: never. */
+  readonly deadline?: Date | number | undefined;
+  /** Gives up: the promise rejects with its reason, and the message was not put. Once it is being put, that is too late. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Names and keys are kept by databases, which take neither NUL nor halves of characters. */
+
+const NOT_STORABLE = /\0|[\uD800-\uDFFF]/u;
+
+/** The rule of names, keys and ids. */
+export const NAME: Rule = [
+  'a string of 1 to 255 characters, with no NUL and no half of a surrogate pair',
+  (value: unknown) => typeof value === 'string' && value.length > 0 && value.length <= 255 && !NOT_STORABLE.test(value),
+];
+const TIME: Rule = [
+  'a Date, or a number of milliseconds since 1970',
+  (value: unknown) => Number.isFinite(value instanceof Date ? value.getTime() : value),
+];
+export const DELAY: Rule = [
+  'a number of milliseconds of at least 0',
+  (value: unknown) => Number.isFinite(value) && (value as number) >= 0,
+];
+
+export const PUBLISH_RULES: Record<keyof PublishOptions, Rule> = {
+  key: NAME,
+  delay: DELAY,
+  at: TIME,
+  priority: ['an integer', (value: unknown) => Number.isSafeInteger(value)],
+  dedupeId: NAME,
+  headers: [
+    'an object of strings',
+    (value: unknown) =>
+      typeof value === 'object' && value !== null && !Array.isArray(value) && Object.entries(value).every(isHeader),
+  ],
+  deadline: TIME,
+  signal: SIGNAL,
+};
+
+function isHeader([name, value]: [string, unknown]): boolean {
+  return name !== '' && typeof value === 'string' && !NOT_STORABLE.test(name) && !NOT_STORABLE.test(value);
+}
+
+/** `checkOptions`, at a small part of its cost where nothing is wrong. */
+function checkPublish(options: PublishOptions, features: Features): void {
+  let wrong = typeof options !== 'object' || options === null;
+  for (const option in options) {
+    const value: unknown = options[option as keyof PublishOptions];
+    const rule = Object.hasOwn(PUBLISH_RULES, option) ? PUBLISH_RULES[option as keyof PublishOptions] : undefined;
+    if (rule === undefined || (value !== undefined && !rule[1](value as never))) wrong = true;
+  }
+  if (wrong) checkOptions('publish', options, PUBLISH_RULES);
+  if (options.delay !== undefined && options.at !== undefined) {
+    throw new OptionError('at', options.at, 'Expected `delay` or `at`, got both (publish)');
+  }
+  features.checkPublish(options);
+}
+
+/** The message of `body`, published at `now`. */
+export function message(
+  body: string | Uint8Array,
+  options: PublishOptions | undefined,
+  now: number,
+  features: Features,
+): NewMessage {
+  if (options === undefined) {
+    return {
+      body,
+      key: undefined,
+      headers: undefined,
+      priority: 0,
+      publishedAt: now,
+      notBefore: 0,
+      deadline: undefined,
+      dedupeId: undefined,
+    };
+  }
+  checkPublish(options, features);
+  const { key, headers, priority = 0, delay = 0, at, deadline, dedupeId } = options;
+  const notBefore = at === undefined ? (delay > 0 ? now + delay : 0) : timeOf(at);
+  if (notBefore - now > features.delay) {
+    expected('delay', `at most ${features.delay} ms, which is the most that the store can wait`, notBefore - now);
+  }
+  return {
+    body,
+    key,
+    headers: headers === undefined ? undefined : copyOf(headers),
+    priority,
+    publishedAt: now,
+    notBefore,
+    deadline: deadline === undefined ? undefined : timeOf(deadline),
+    dedupeId,
+  };
+}
+
+function timeOf(time: Date | number): number {
+  return typeof time === 'number' ? time : time.getTime();
+}
+
+/** A copy, for the caller's may change before it is put; undefined for none. A header may be called `__proto__`. */
+function copyOf(headers: Headers): Headers | undefined {
+  for (const _ in headers) return { ...headers };
+  return undefined;
+}

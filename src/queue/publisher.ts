@@ -1,0 +1,222 @@
+/** The line of those who publish to one topic: what comes in one turn is put at once, and what comes while a put is under way with the next. */
+import { LinkedQueue, type Linked } from '../core/linkedQueue.js';
+import { QueueFullError, StoreError } from './errors.js';
+import type { NewMessage, PutAnswer, StoreTopic } from './store.js';
+
+/** What came of a message: `duplicate` where it was not put, for another of its `dedupeId` had been, whose id this is. */
+export type Published = Exclude<PutAnswer, 'full'>;
+
+/** A place in the line: of one message, or of several that go together or not at all. */
+export abstract class Place implements Linked<Place> {
+  older: Place | undefined = undefined;
+  newer: Place | undefined = undefined;
+  state: 'new' | 'in line' | 'being put' | 'left' = 'new';
+  onAbort: (() => void) | undefined = undefined;
+
+  constructor(
+    /** Whether it waits where there is no room. */
+    readonly patient: boolean,
+    readonly signal: AbortSignal | undefined,
+    readonly refuse: (error: unknown) => void,
+  ) {}
+
+  /** Is told what the store answered, of which its own is from `i` on; returns false where there was no room. */
+  abstract accept(answers: readonly PutAnswer[], i: number): boolean;
+}
+
+export class One extends Place {
+  constructor(
+    readonly message: NewMessage,
+    patient: boolean,
+    signal: AbortSignal | undefined,
+    private readonly resolve: (answer: Published) => void,
+    refuse: (error: unknown) => void,
+  ) {
+    super(patient, signal, refuse);
+  }
+
+  accept(answers: readonly PutAnswer[], i: number): boolean {
+    const answer = answers[i]!;
+    if (answer === 'full') return false;
+    this.resolve(answer);
+    return true;
+  }
+}
+
+export class Several extends Place {
+  constructor(
+    readonly messages: readonly NewMessage[],
+    signal: AbortSignal | undefined,
+    private readonly resolve: (answers: Published[]) => void,
+    refuse: (error: unknown) => void,
+  ) {
+    super(false, signal, refuse);
+  }
+
+  accept(answers: readonly PutAnswer[]): boolean {
+    const published = answers.filter((answer) => answer !== 'full');
+    if (published.length < answers.length) return false;
+    this.resolve(published);
+    return true;
+  }
+}
+
+/** Messages in one put at most: a store is to get round to other things too. */
+const MOST = 1_024;
+
+/**
+ * States: *idle* (the line is empty) → *gathering* (until the turn ends) → *putting* → *idle*, or *putting* again; or *waiting* (the first in
+ * line found no room) → *putting*.
+ */
+export class Publisher {
+  private readonly line = new LinkedQueue<Place>();
+  private size = 0;
+  private impatient = 0;
+  private state: 'idle' | 'gathering' | 'putting' | 'waiting' = 'idle';
+  /** How many messages the next put tries: few where there was no room, for those are encoded and sent in vain. */
+  private tries = MOST;
+  private batch: Place[] = [];
+  /** Ends the wait for room. */
+  private wait: AbortController | undefined;
+
+  constructor(
+    private readonly topic: StoreTopic,
+    private readonly name: string,
+    private readonly capacity: number,
+  ) {}
+
+  /** Messages that wait for room. */
+  get waiting(): number {
+    return this.state === 'waiting' ? this.size : 0;
+  }
+
+  full(): QueueFullError {
+    return new QueueFullError(this.name, this.capacity);
+  }
+
+  add(place: Place): void {
+    const { signal } = place;
+    if (signal?.aborted === true) return place.refuse(signal.reason);
+    // Those who wait have found no room: there is none for it either.
+    if (!place.patient && this.waiting > 0) return place.refuse(this.full());
+    place.state = 'in line';
+    this.line.push(place);
+    this.size++;
+    if (!place.patient) this.impatient++;
+    signal?.addEventListener('abort', (place.onAbort = () => this.onAbort(place)));
+    if (this.state !== 'idle') return;
+    this.state = 'gathering';
+    queueMicrotask(this.put);
+  }
+
+  /** Takes `place` out, unless it is being put, or was. */
+  withdraw(place: Place): boolean {
+    if (place.state !== 'in line') return false;
+    this.leave(place);
+    if (this.size === 0) this.wait?.abort();
+    return true;
+  }
+
+  private onAbort(place: Place): void {
+    if (this.withdraw(place)) place.refuse(place.signal!.reason);
+  }
+
+  private leave(place: Place): void {
+    place.state = 'left';
+    this.line.remove(place);
+    this.size--;
+    if (!place.patient) this.impatient--;
+    if (place.onAbort !== undefined) place.signal!.removeEventListener('abort', place.onAbort);
+  }
+
+  private readonly put = (): void => {
+    const first = this.line.oldest;
+    if (first === undefined) {
+      this.state = 'idle';
+      return;
+    }
+    this.state = 'putting';
+    const several = first instanceof Several;
+    const messages = several ? this.only(first) : this.gather(first);
+    try {
+      this.topic.put(messages, several).then(this.onAnswers, this.onFailure);
+    } catch (error) {
+      this.onFailure(error);
+    }
+  };
+
+  private only(several: Several): readonly NewMessage[] {
+    several.state = 'being put';
+    this.batch = [several];
+    return several.messages;
+  }
+
+  private gather(first: Place): NewMessage[] {
+    const messages: NewMessage[] = [];
+    const batch: Place[] = (this.batch = []);
+    let place: Place | undefined = first;
+    for (; place instanceof One && messages.length < this.tries; place = place.newer) {
+      place.state = 'being put';
+      messages.push(place.message);
+      batch.push(place);
+    }
+    return messages;
+  }
+
+  private readonly onAnswers = (answers: readonly PutAnswer[]): void => {
+    const { batch } = this;
+    let accepted = 0;
+    for (let i = 0; i < batch.length; i++) {
+      const place = batch[i]!;
+      if (place.accept(answers, i)) {
+        accepted++;
+        this.leave(place);
+      } else {
+        this.onFull(place);
+      }
+    }
+    const found = accepted === batch.length;
+    this.tries = found ? Math.min(MOST, 2 * this.tries) : Math.max(1, 2 * accepted);
+    if (found || this.line.oldest?.state !== 'being put') this.put();
+    else this.waitForRoom();
+  };
+
+  private onFull(place: Place): void {
+    if (place.signal?.aborted === true) {
+      this.leave(place);
+      place.refuse(place.signal.reason);
+    } else if (!place.patient) {
+      this.leave(place);
+      place.refuse(this.full());
+    }
+  }
+
+  private readonly onFailure = (error: unknown): void => {
+    const closed = error instanceof StoreError && error.trouble === 'closed';
+    const { batch } = this;
+    for (const place of closed ? this.all() : batch) {
+      this.leave(place);
+      place.refuse(error);
+    }
+    this.put();
+  };
+
+  private waitForRoom(): void {
+    for (const place of this.batch) if (place.state === 'being put') place.state = 'in line';
+    if (this.impatient > 0) for (const place of this.all()) this.onFull(place);
+    this.state = 'waiting';
+    const wait = (this.wait = new AbortController());
+    this.topic.room!(wait.signal).then(this.put, this.onNoRoom);
+  }
+
+  private readonly onNoRoom = (error: unknown): void => {
+    this.batch = this.all();
+    this.onFailure(error);
+  };
+
+  private all(): Place[] {
+    const all: Place[] = [];
+    for (let place = this.line.oldest; place !== undefined; place = place.newer) all.push(place);
+    return all;
+  }
+}

@@ -1,0 +1,78 @@
+/** The lease of a message that a queue gave out; it is its outcome as well, once there is one: there is one of these for each message. */
+import type { Outcome } from '../core/ackTree.js';
+import type { Linked } from '../core/linkedQueue.js';
+import { Lease, type DeliveryInfo, type Settled } from '../delivery/lease.js';
+import { abort, signalOf, type Abortable } from '../flow/lazySignal.js';
+import type { Headers, Message, StoreOutcome } from './store.js';
+
+/** Carries outcomes out. */
+export interface LeaseOwner {
+  settle(lease: QueueLease, outcome: Outcome): Promise<Settled>;
+}
+
+export class QueueLease extends Lease implements DeliveryInfo, StoreOutcome, Linked<QueueLease>, Abortable {
+  older: QueueLease | undefined = undefined;
+  newer: QueueLease | undefined = undefined;
+  abortState: Abortable['abortState'] = undefined;
+  /** It is in the hands of its keeper: not settled, and not lost. */
+  held = false;
+  kind: StoreOutcome['kind'] = 'ack';
+  delay = 0;
+  reason: string | undefined = undefined;
+  error: string | undefined = undefined;
+
+  constructor(
+    readonly message: Message,
+    /** When it began, or was extended last, on the clock of its owner. */
+    public since: number,
+    private readonly owner: LeaseOwner,
+  ) {
+    super();
+  }
+
+  get info(): DeliveryInfo {
+    return this;
+  }
+
+  get id(): string {
+    return this.message.id;
+  }
+
+  get key(): string | undefined {
+    return this.message.key;
+  }
+
+  get attempt(): number {
+    return this.message.attempt;
+  }
+
+  get publishedAt(): number {
+    return this.message.publishedAt;
+  }
+
+  get headers(): Headers {
+    return this.message.headers ?? NONE;
+  }
+
+  get priority(): number {
+    return this.message.priority;
+  }
+
+  get deadline(): number | undefined {
+    return this.message.deadline;
+  }
+
+  override get signal(): AbortSignal {
+    return signalOf(this);
+  }
+
+  lose(reason: Error): void {
+    abort(this, reason);
+  }
+
+  protected override carryOut(outcome: Outcome): Promise<Settled> {
+    return this.owner.settle(this, outcome);
+  }
+}
+
+const NONE: Headers = {};

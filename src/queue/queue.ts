@@ -103,6 +103,10 @@ export function queue<T>(store: Store, name: string, options: QueueOptions<T> = 
 }
 
 const MIB = 1_048_576;
+const ITERABLE: Rule = [
+  'an iterable of values',
+  (values: Partial<Iterable<unknown>> | null | undefined) => typeof values?.[Symbol.iterator] === 'function',
+];
 const STORE: Rule = ['a store', (store: Partial<Store> | null) => typeof store?.topic === 'function'];
 
 /** What `queue` returns. */
@@ -166,6 +170,7 @@ export class Queue<T> {
    */
   publishMany(values: Iterable<T>, options?: PublishManyOptions<T>): Promise<Published[]> {
     return new Promise((resolve, reject) => {
+      check('values', ITERABLE, values, 'publishMany');
       const optionsOf = typeof options === 'function' ? options : (): PublishOptions | undefined => options;
       const signal = typeof options === 'function' ? undefined : options?.signal;
       const messages = Array.from(values, (value, i) => this.message(value, optionsOf(value, i)));

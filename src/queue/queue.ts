@@ -2,7 +2,6 @@
 import { asyncScheduler, Observable, type SchedulerLike } from 'rxjs';
 import type { Delivery } from '../delivery/delivery.js';
 import { exponential } from '../flow/control/backoff.js';
-import { backoffDelay } from '../flow/control/backoffDelay.js';
 import { check, checkOptions, expected, FUNCTION, OBSERVABLE, POSITIVE, SIGNAL, type Rule } from '../options.js';
 import { bytesOf, checkSize, encode, JsonCodec, type Codec } from './codec.js';
 import { Consumer } from './consumer.js';
@@ -13,6 +12,7 @@ import { publishFrom } from './publishFrom.js';
 import { One, Several, type Published, type Publisher } from './publisher.js';
 import { message, NAME, type PublishOptions } from './publishOptions.js';
 import { QUEUE_RULES, type QueueOptions } from './queueOptions.js';
+import { redeliveryDelay } from './redeliveryDelay.js';
 import { sharedOf, type Shared } from './shared.js';
 import type { NewMessage, Store } from './store.js';
 
@@ -235,7 +235,8 @@ export class Queue<T> {
       discard: deadLetter === 'discard',
       scheduler: this.scheduler,
       maxDelay: this.features.delay,
-      backoff: (attempt: number, error: unknown) => this.delayOf(attempt, error),
+      backoff: (attempt: number, error: unknown) =>
+        redeliveryDelay(this.name, this.backoff, attempt, error, this.random),
     };
     return new Observable((subscriber) => {
       new Consumer(this.shared.group, subscriber, maxInFlight, settings);
@@ -285,16 +286,4 @@ export class Queue<T> {
     const places = messages.map((one) => new One(one, true, signal, accept, refuse));
     for (const place of places) this.publisher.add(place);
   }
-
-  /** Waits before it are drawn anew: the store does not keep them. */
-  private delayOf(attempt: number, error: unknown): number {
-    const { backoff, random, name } = this;
-    let delay = 0;
-    for (let past = Math.max(1, attempt - LOOKED_BACK); past <= attempt; past++) {
-      delay = backoffDelay(name, backoff, past, delay, error, random);
-    }
-    return delay;
-  }
 }
-
-const LOOKED_BACK = 32;

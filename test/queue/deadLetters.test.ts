@@ -4,7 +4,7 @@ import { rig, settled, watch, type Rig } from './rig.js';
 
 /** Has `count` messages die, 0, 1, …, each a millisecond after the one before. */
 async function withDead(count: number): Promise<Rig<number>> {
-  const r = rig<number>({ maxAttempts: 1 });
+  const r = rig({ maxAttempts: 1 });
   for (let i = 0; i < count; i++) await r.orders.publish(i, { key: `k${i}`, headers: i === 0 ? {} : { n: `${i}` } });
   const c = r.consumer(Infinity);
   c.request(count);
@@ -112,7 +112,7 @@ test('purge: some, or all', async () => {
 });
 
 test('retention', async () => {
-  const r = rig<number>({ retention: 100 });
+  const r = rig({ retention: 100 });
   await r.orders.publish(1);
   const c = r.consumer();
   c.request(1);
@@ -136,7 +136,7 @@ test.each<[string, 'browse' | 'redrive' | 'purge', object]>([
   ['all', 'purge', { all: true }],
 ])('%s: %s of %j is refused', async (option, method, options) => {
   const { deadLetters } = rig().orders;
-  const refused: Promise<unknown> = deadLetters[method](options as never);
+  const refused: Promise<unknown> = deadLetters[method](options);
   await expect(refused).rejects.toBeInstanceOf(OptionError);
   await expect(refused).rejects.toMatchObject({ option });
 });

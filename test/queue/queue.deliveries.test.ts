@@ -197,7 +197,12 @@ describe('outcomes', () => {
     const answers = [c.values[0]!.ack(), c.values[1]!.nack({ delay: 5 })];
     await Promise.resolve();
     answers.push(c.values[2]!.release(), c.values[3]!.deadLetter('bad'));
-    expect(await Promise.all(answers)).toEqual(['settled', 'settled', 'settled', 'settled']);
+    expect(await Promise.all(answers.map(async (answer) => answer))).toEqual([
+      'settled',
+      'settled',
+      'settled',
+      'settled',
+    ]);
     expect(batches).toEqual([
       ['ack', 'nack'],
       ['release', 'dead'],
@@ -320,7 +325,7 @@ describe('outcomes', () => {
   });
 
   test('a message that can not be decoded is a dead letter, and does not stop the stream', async () => {
-    const r = rig<number>();
+    const r = rig();
     const texts = queue<string>(r.store, 'orders', {
       scheduler: r.time.scheduler,
       codec: { encode: (text) => text, decode: String },

@@ -45,7 +45,7 @@ async function consume<T>({ consumer }: Rig<T>, count: number): Promise<T[]> {
   for (let i = 0; i < count; i++) {
     c.request(1);
     await settled();
-    c.values[i]?.ack();
+    void c.values[i]?.ack();
     await settled();
   }
   c.unsubscribe();

@@ -36,7 +36,7 @@ test('whatever happens, each message is acked, dead, or still there; demand and 
     fc.integer({ min: 1, max: 3 }),
     fc.array(step, { maxLength: 60 }),
     async (order, maxInFlight, steps) => {
-      const r = rig<number>({ order, visibilityTimeout: 100, maxAttempts: 3, backoff: fixed(20) });
+      const r = rig({ order, visibilityTimeout: 100, maxAttempts: 3, backoff: fixed(20) });
       const consumers: ManualConsumer<Delivery<number>>[] = [0, 1, 2].map(() => r.consumer(maxInFlight));
       const acked = new Set<number>();
       const open: Delivery<number>[] = [];
@@ -150,7 +150,7 @@ test('maxInFlight: taken and not answered for never pass it', async () => {
     async (maxInFlight, steps) => {
       let given = 0;
       let most = 0;
-      const r = rig<number>({}, (store) =>
+      const r = rig({}, (store) =>
         counted(store, (n) => {
           given += n;
           most = Math.max(most, given);

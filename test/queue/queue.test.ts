@@ -63,7 +63,7 @@ describe('a queue', () => {
     const stats = await orders.stats();
     expect(stats).toEqual({ ready: 2, delayed: 1, blocked: 1, inFlight: 1, dead: 0, oldestAge: 40, waiting: 1 });
     expect(waiting.state).toBe('waiting');
-    c.values[0]!.deadLetter('bad');
+    void c.values[0]!.deadLetter('bad');
     await settled();
     expect(await orders.stats()).toMatchObject({ dead: 1, waiting: 0, ready: 4 });
     c.unsubscribe();
@@ -210,7 +210,13 @@ describe('what the store does not have', () => {
       ...bare,
       topic: (name, terms): StoreTopic => {
         const group = topic(name, terms).group('g', { visibilityTimeout: 1, retention: 1 });
-        return { put: () => Promise.resolve([]), group: () => ({ take: group.take, settle: group.settle }) };
+        return {
+          put: () => Promise.resolve([]),
+          group: () => ({
+            take: (want, signal) => group.take(want, signal),
+            settle: (outcomes) => group.settle(outcomes),
+          }),
+        };
       },
     };
     const q = queue(without, 'q');

@@ -11,9 +11,9 @@ export interface Rig<T> {
   readonly time: VirtualTime;
   readonly store: Store;
   readonly orders: Queue<T>;
-  consumer(maxInFlight?: number): ManualConsumer<Delivery<T>>;
+  readonly consumer: (maxInFlight?: number) => ManualConsumer<Delivery<T>>;
   /** Moves the clock, and lets happen what comes of it, step by step. */
-  pass(ms: number, step?: number): Promise<void>;
+  readonly pass: (ms: number, step?: number) => Promise<void>;
 }
 
 export function rig<T = number>(options: QueueOptions<T> = {}, wrap = (store: Store): Store => store): Rig<T> {

@@ -18,6 +18,8 @@ export interface StoreFeatures {
   readonly order: readonly Order[];
   /** The longest wait, in milliseconds, before a message is given out for the first time, or again: 0 for none, `Infinity` for any. */
   readonly delay: number;
+  /** The same for the first time, where that is less. Absent: it is not. */
+  readonly publishDelay?: number;
   /** The lowest and the highest priority that it tells apart; false for none. */
   readonly priority: readonly [lowest: number, highest: number] | false;
   /** A second message of one `dedupeId` is not put while the first is remembered. */
@@ -28,6 +30,8 @@ export interface StoreFeatures {
   readonly lease: 'time' | 'connection' | 'none';
   /** Each message is settled by itself, or all up to one. */
   readonly settle: 'each' | 'prefix';
+  /** A message that is released counts as an attempt all the same. Absent: it does not. */
+  readonly countsReleases?: boolean;
   /** A topic can have several groups. */
   readonly fanOut: boolean;
   /** A group can begin with what was published before it. */
@@ -70,10 +74,12 @@ export interface StoreTopic {
    * Where there is no room: with `whole`, none of them is put; else as many as there is room for, the first ones.
    */
   put(messages: readonly NewMessage[], whole: boolean): Promise<readonly PutAnswer[]>;
-  /** Resolves when there may be room again, or when `signal` aborts: by itself, or in another process. Only with `capacity`. */
+  /** Resolves when there may be room, which any process may have made, when `signal` aborts, or the store is closed. Only with `capacity`. */
   room?(signal: AbortSignal): Promise<void>;
   /** Puts messages in a transaction that `transaction` has open: they are there when that commits. Only with `outbox`. */
   putIn?(transaction: unknown, messages: readonly NewMessage[]): readonly PutAnswer[];
+  /** The same for a driver that can not answer at once. */
+  putInAsync?(transaction: unknown, messages: readonly NewMessage[]): Promise<readonly PutAnswer[]>;
   /** The group of that name, made where it is not there yet: it gets what is put from now on. Without `fanOut` there is only one. */
   group(name: string, terms: GroupTerms): StoreGroup;
 }

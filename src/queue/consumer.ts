@@ -157,8 +157,8 @@ export class Consumer<T> implements Counting, LeaseOwner {
   }
 
   private take(): void {
-    const { demand, held, maxInFlight } = this;
-    const want = Math.min(demand.requested - held.size, maxInFlight - this.inFlight, MOST);
+    // There is demand only where nothing is held.
+    const want = Math.min(this.demand.requested, this.maxInFlight - this.inFlight, MOST);
     if (want <= 0) return;
     this.taking = true;
     try {

@@ -39,7 +39,10 @@ export class MessageError extends SluiceError {
  */
 export type StoreTrouble = 'full' | 'read-only' | 'corrupt' | 'schema' | 'busy' | 'closed' | 'unavailable';
 
-/** A store could not do what it was asked for: nothing of that was done. `cause` is what its driver threw. */
+/**
+ * A store could not do what it was asked for: nothing of that was done, or, where the connection broke (`unavailable`), it is not known what.
+ * `cause` is what its driver threw.
+ */
 export class StoreError extends SluiceError {
   override get code(): string {
     return 'SLUICE_STORE';

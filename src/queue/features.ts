@@ -42,15 +42,20 @@ export class Features {
       this.refuse('deadLetter', deadLetter, 'deadLetters', ", or pass `deadLetter: 'discard'`");
   }
 
-  /** The longest wait in milliseconds. */
+  /** The longest wait in milliseconds before a message comes again. */
   get delay(): number {
     return this.store.features.delay;
+  }
+
+  /** The same for the first time. */
+  get publishDelay(): number {
+    return this.store.features.publishDelay ?? this.delay;
   }
 
   /** Throws unless the store, and the order, have what is asked for a message. */
   checkPublish({ delay = 0, at, priority = 0, dedupeId }: PublishOptions): void {
     const { features } = this.store;
-    if (features.delay === 0 && (delay > 0 || at !== undefined)) this.refuse('delay', at ?? delay, 'delay');
+    if (this.publishDelay === 0 && (delay > 0 || at !== undefined)) this.refuse('delay', at ?? delay, 'delay');
     if (dedupeId !== undefined && !features.dedupe) this.refuse('dedupeId', dedupeId, 'dedupe');
     if (priority === 0) return;
     if (this.order === 'queue') {

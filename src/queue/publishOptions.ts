@@ -98,8 +98,12 @@ export function message(
   checkPublish(options, features);
   const { key, headers, priority = 0, delay = 0, at, deadline, dedupeId } = options;
   const notBefore = at === undefined ? (delay > 0 ? now + delay : 0) : timeOf(at);
-  if (notBefore - now > features.delay) {
-    expected('delay', `at most ${features.delay} ms, which is the most that the store can wait`, notBefore - now);
+  if (notBefore - now > features.publishDelay) {
+    expected(
+      'delay',
+      `at most ${features.publishDelay} ms, which is the most that the store can wait`,
+      notBefore - now,
+    );
   }
   return {
     body,

@@ -188,6 +188,8 @@ describe('what the store does not have', () => {
     [{ delay: 0 }, { delay: 1 }],
     [{ delay: 0 }, { at: new Date() }],
     [{ delay: 100 }, { delay: 101 }],
+    [{ publishDelay: 0 }, { delay: 1 }],
+    [{ publishDelay: 100 }, { at: Date.now() + 100_000 }],
     [{ dedupe: false }, { dedupeId: 'a' }],
     [{ priority: false }, { priority: 1 }],
     [{ priority: [0, 9] }, { priority: 10 }],

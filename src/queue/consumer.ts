@@ -3,7 +3,7 @@ import type { SchedulerLike, Subscriber } from 'rxjs';
 import type { Outcome } from '../core/ackTree.js';
 import { RingBuffer } from '../core/ringBuffer.js';
 import { Delivery } from '../delivery/delivery.js';
-import type { Settled } from '../delivery/lease.js';
+import { quiet, type Settled } from '../delivery/lease.js';
 import { demandOf, NOTHING, type Counting, type Demand, type Draining } from '../flow/demand.js';
 import { check } from '../options.js';
 import { SteadyTime } from '../flow/steadyTime.js';
@@ -153,7 +153,7 @@ export class Consumer<T> implements Counting, LeaseOwner {
   }
 
   private bury(lease: QueueLease, reason: string, error?: string): undefined {
-    void lease.settle({ kind: 'dead', reason, error });
+    this.settleOwn(lease, { kind: 'dead', reason, error });
   }
 
   private take(): void {
@@ -203,8 +203,7 @@ export class Consumer<T> implements Counting, LeaseOwner {
 
   private drain(draining: Draining): void {
     draining.watch(this);
-    this.stopped = true;
-    this.abort.abort();
+    this.stopped = true; // what waits in a take ends with the subscriber: nothing is held then
     this.work();
   }
 
@@ -213,10 +212,16 @@ export class Consumer<T> implements Counting, LeaseOwner {
     this.release();
   }
 
+  /** Nobody looks at what comes of it: where that fails, the stream does. */
+  private settleOwn(lease: QueueLease, outcome: Outcome): void {
+    const answer = lease.settle(outcome);
+    if (answer !== false) void quiet(answer);
+  }
+
   private release(): void {
     while (this.held.size > 0) {
       const lease = this.held.shift();
-      if (lease.held) void lease.settle({ kind: 'release' });
+      if (lease.held) this.settleOwn(lease, { kind: 'release' });
     }
   }
 }

@@ -1,7 +1,7 @@
 /** The messages of a queue that are not delivered any more. */
 import type { SchedulerLike } from 'rxjs';
 import { tokenBucket, RATE } from '../flow/limiters/tokenBucket.js';
-import { checkOptions, COUNT, SIGNAL, STRING, type Rule } from '../options.js';
+import { checkOptions, COUNT, POSITIVE, SIGNAL, STRING, type Rule } from '../options.js';
 import type { Codec } from './codec.js';
 import type { Features } from './features.js';
 import type { Headers, StoreDeadLetter, StoreGroup } from './store.js';
@@ -31,11 +31,11 @@ export interface DeadLetter<T> {
   readonly diedAt: number;
 }
 
-/** Which page `browse` is to return. */
+/** Which dead letters `browse` is to give. */
 export interface BrowseOptions {
-  /** Dead letters at most. An integer of at least 1. Default: 100. */
+  /** So many at most. An integer of at least 1, or `Infinity`. Default: `Infinity`. */
   readonly limit?: number | undefined;
-  /** The id of the last one of the page before. Default: from the oldest on. */
+  /** The id of the last one that is known already. Default: from the oldest on. */
   readonly after?: string | undefined;
 }
 
@@ -62,7 +62,9 @@ const IDS: Rule = [
   (ids: unknown) => Array.isArray(ids) && ids.every((id) => typeof id === 'string'),
 ];
 
-/** Dead letters in one call of the store at most. */
+/** Dead letters that are read at once. */
+const PAGE = 100;
+/** Dead letters that are redriven in one call of the store at most. */
 const MOST = 1_000;
 
 /**
@@ -76,7 +78,7 @@ const MOST = 1_000;
  * await orders.publish('a');
  * const subscription = orders.deliveries().subscribe((delivery) => delivery.deadLetter('no such product'));
  * while ((await orders.stats()).dead === 0);
- * for (const { value, reason } of await orders.deadLetters.browse()) console.log(value, reason); // => a no such product
+ * for await (const { value, reason } of orders.deadLetters.browse()) console.log(value, reason); // => a no such product
  * subscription.unsubscribe();
  * console.log(await orders.deadLetters.redrive()); // => 1
  * console.log((await orders.stats()).ready); // => 1
@@ -91,16 +93,23 @@ export class DeadLetters<T> {
   ) {}
 
   /**
-   * A page of them, the oldest first.
+   * Gives them one by one, the oldest first, as they are asked for; what has been given may be redriven or purged meanwhile. Where others do so at
+   * the same time, some may come twice.
    *
-   * @throws OptionError by rejection, when an option is wrong, or the store keeps no dead letters
+   * @throws OptionError when the first is asked for, and an option is wrong, or the store keeps no dead letters
    */
-  async browse(options: BrowseOptions = {}): Promise<DeadLetter<T>[]> {
-    checkOptions('browse', options, { limit: COUNT, after: STRING });
-    const { limit = 100, after } = options;
-    if (this.group.browse === undefined) return this.refuse('browse');
-    const letters = await this.group.browse(after, limit);
-    return letters.map((letter) => ({ ...letter, headers: letter.headers ?? {}, value: this.decode(letter) }));
+  async *browse(options: BrowseOptions = {}): AsyncGenerator<DeadLetter<T>, void, undefined> {
+    checkOptions('browse', options, { limit: POSITIVE, after: STRING });
+    const { limit = Infinity, after } = options;
+    let left = limit;
+    let page = await this.page(after, left);
+    while (page.length > 0) {
+      left -= page.length;
+      // Before one of this page is given: the next goes on after the last of it, which may be gone soon.
+      const next = page.length === PAGE ? await this.page(page.at(-1)!.id, left) : [];
+      for (const letter of page) yield { ...letter, headers: letter.headers ?? {}, value: this.decode(letter) };
+      page = next;
+    }
   }
 
   /**
@@ -143,6 +152,11 @@ export class DeadLetters<T> {
     checkOptions('purge', options, { ids: IDS });
     if (this.group.purge === undefined) return this.refuse('purge');
     return this.group.purge(options.ids ?? 'all');
+  }
+
+  private async page(after: string | undefined, left: number): Promise<readonly StoreDeadLetter[]> {
+    if (this.group.browse === undefined) return this.refuse('browse');
+    return left === 0 ? [] : this.group.browse(after, Math.min(PAGE, left));
   }
 
   private decode({ body }: StoreDeadLetter): T | undefined {

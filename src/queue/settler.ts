@@ -36,7 +36,7 @@ export class Settler {
     this.answers = [];
     this.state = 'settling';
     const fail = (error: unknown): void => {
-      for (const answer of answers) answer.fail(error);
+      for (const answer of answers) answer.reject(error);
       this.flush();
       this.onSettled(answers.length, { error });
     };
@@ -62,11 +62,5 @@ class Answer {
       this.resolve = resolve;
       this.reject = reject;
     });
-  }
-
-  /** The stream fails as well: nobody has to look at the promise. */
-  fail(error: unknown): void {
-    this.promise.catch(() => undefined);
-    this.reject(error);
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { OptionError } from '../../src/index.js';
-import { rig, settled, watch, type Rig } from './rig.js';
+import { all, rig, settled, watch, type Rig } from './rig.js';
 
 /** Has `count` messages die, 0, 1, …, each a millisecond after the one before. */
 async function withDead(count: number): Promise<Rig<number>> {
@@ -19,15 +19,27 @@ async function withDead(count: number): Promise<Rig<number>> {
 
 test('browse: what died, why, and when, the oldest first, in pages', async () => {
   const { orders, time } = await withDead(5);
-  const [first, second] = await orders.deadLetters.browse({ limit: 2 });
+  const [first, second] = await all(orders.deadLetters.browse({ limit: 2 }));
   expect(first).toMatchObject({ value: 0, key: 'k0', headers: {}, attempts: 1, reason: 'reason 0', error: undefined });
   expect(second).toMatchObject({ value: 1, body: '1', headers: { n: '1' }, reason: 'reason 1' });
   expect(second!.error).toContain('TypeError: bad');
   expect(second!.diedAt - first!.diedAt).toBe(1);
   expect(second!.diedAt).toBeLessThan(time.scheduler.now());
-  const rest = await orders.deadLetters.browse({ after: second!.id });
+  const rest = await all(orders.deadLetters.browse({ after: second!.id }));
   expect(rest.map(({ value }) => value)).toEqual([2, 3, 4]);
-  expect(await orders.deadLetters.browse({ after: rest.at(-1)!.id })).toEqual([]);
+  expect(await all(orders.deadLetters.browse({ after: rest.at(-1)!.id }))).toEqual([]);
+});
+
+test('browse: what is given may be taken away at once, over several pages', async () => {
+  const { orders } = await withDead(250);
+  const seen: number[] = [];
+  for await (const { id, value } of orders.deadLetters.browse()) {
+    seen.push(value!);
+    if (value! % 3 > 0) await orders.deadLetters.purge({ ids: [id] });
+  }
+  expect(seen).toEqual(Array.from({ length: 250 }, (_, i) => i));
+  const rest = await all(orders.deadLetters.browse({ limit: 70 }));
+  expect(rest.map(({ value }) => value)).toEqual(Array.from({ length: 70 }, (_, i) => 3 * i));
 });
 
 describe('redrive', () => {
@@ -50,12 +62,12 @@ describe('redrive', () => {
 
   test('some: by ids, and so many of the oldest', async () => {
     const { orders } = await withDead(5);
-    const letters = await orders.deadLetters.browse();
+    const letters = await all(orders.deadLetters.browse());
     expect(await orders.deadLetters.redrive({ ids: [letters[3]!.id, 'no such id'] })).toBe(1);
     expect(await orders.deadLetters.redrive({ limit: 2 })).toBe(2);
-    expect((await orders.deadLetters.browse()).map(({ value }) => value)).toEqual([2, 4]);
+    expect((await all(orders.deadLetters.browse())).map(({ value }) => value)).toEqual([2, 4]);
     expect(await orders.deadLetters.redrive({ ids: letters.map(({ id }) => id), limit: 3 })).toBe(1);
-    expect((await orders.deadLetters.browse()).map(({ value }) => value)).toEqual([4]);
+    expect((await all(orders.deadLetters.browse())).map(({ value }) => value)).toEqual([4]);
   });
 
   test('more than one call of the store can have; those that die again meanwhile are not redriven again', async () => {
@@ -104,9 +116,9 @@ describe('redrive', () => {
 
 test('purge: some, or all', async () => {
   const { orders } = await withDead(4);
-  const letters = await orders.deadLetters.browse();
+  const letters = await all(orders.deadLetters.browse());
   expect(await orders.deadLetters.purge({ ids: [letters[1]!.id, 'no such id'] })).toBe(1);
-  expect((await orders.deadLetters.browse()).map(({ value }) => value)).toEqual([0, 2, 3]);
+  expect((await all(orders.deadLetters.browse())).map(({ value }) => value)).toEqual([0, 2, 3]);
   expect(await orders.deadLetters.purge()).toBe(3);
   expect((await orders.stats()).dead).toBe(0);
 });
@@ -121,7 +133,7 @@ test('retention', async () => {
   c.unsubscribe();
   expect((await r.orders.stats()).dead).toBe(1);
   await r.pass(101);
-  expect(await r.orders.deadLetters.browse()).toEqual([]);
+  expect(await all(r.orders.deadLetters.browse())).toEqual([]);
 });
 
 test.each<[string, 'browse' | 'redrive' | 'purge', object]>([
@@ -136,7 +148,8 @@ test.each<[string, 'browse' | 'redrive' | 'purge', object]>([
   ['all', 'purge', { all: true }],
 ])('%s: %s of %j is refused', async (option, method, options) => {
   const { deadLetters } = rig().orders;
-  const refused: Promise<unknown> = deadLetters[method](options);
+  const refused: Promise<unknown> =
+    method === 'browse' ? all(deadLetters.browse(options)) : deadLetters[method](options);
   await expect(refused).rejects.toBeInstanceOf(OptionError);
   await expect(refused).rejects.toMatchObject({ option });
 });

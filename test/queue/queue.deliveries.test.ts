@@ -4,7 +4,7 @@ import { boundedBuffer, drain, fixed, pool } from '../../src/index.js';
 import type { Delivery } from '../../src/delivery/delivery.js';
 import { queue, StoreError, type Store, type StoreGroup, type StoreOutcome } from '../../src/queue/index.js';
 import { ManualConsumer } from '../../src/testing/index.js';
-import { rig, settled, valuesOf, watch } from './rig.js';
+import { all, rig, settled, valuesOf, watch } from './rig.js';
 
 /** What `handle` does while it works. */
 const leaseOf = (delivery: Delivery<unknown>): { keep(): void; letGo(): void } =>
@@ -239,7 +239,7 @@ describe('outcomes', () => {
       [1, 'one'],
       [2, 'two'],
     ]);
-    const [letter] = await r.orders.deadLetters.browse();
+    const [letter] = await all(r.orders.deadLetters.browse());
     expect(letter).toMatchObject({ value: 'a', reason: 'attempts', attempts: 4 });
     expect(letter!.error).toContain('Error: no such product');
     expect(c.values.length).toBe(4);
@@ -282,6 +282,28 @@ describe('outcomes', () => {
     expect((await r.orders.stats()).ready).toBe(1);
   });
 
+  test('no wait is longer than the store can; a reason is the error where none was thrown', async () => {
+    const shorter = (store: Store): Store => ({
+      kind: store.kind,
+      features: { ...store.features, delay: 50 },
+      topic: (name, terms) => store.topic(name, terms),
+      close: () => store.close(),
+    });
+    const r = rig<string>({ backoff: fixed(100), maxAttempts: 3 }, shorter);
+    await r.orders.publish('a');
+    const c = r.consumer();
+    c.request(9);
+    await settled();
+    void c.values[0]!.nack();
+    await r.pass(50);
+    void c.values[1]!.nack({ delay: 1_000 });
+    await r.pass(50);
+    void c.values[2]!.nack({ reason: 'validation' });
+    await settled();
+    expect(await all(r.orders.deadLetters.browse())).toMatchObject([{ reason: 'attempts', error: 'validation' }]);
+    c.unsubscribe();
+  });
+
   test('release does not count as an attempt', async () => {
     const { orders, consumer } = rig<string>({ maxAttempts: 1 });
     await orders.publish('a');
@@ -305,7 +327,7 @@ describe('outcomes', () => {
     c.request(9);
     await r.pass(1_000, 25);
     expect(c.values.map(({ attempt }) => attempt)).toEqual([1, 2]);
-    expect(await r.orders.deadLetters.browse()).toMatchObject([{ value: 'a', reason: 'attempts' }]);
+    expect(await all(r.orders.deadLetters.browse())).toMatchObject([{ value: 'a', reason: 'attempts' }]);
     c.unsubscribe();
   });
 
@@ -336,7 +358,7 @@ describe('outcomes', () => {
     c.request(1);
     await settled();
     expect(valuesOf(c)).toEqual([7]);
-    const [letter] = await r.orders.deadLetters.browse();
+    const [letter] = await all(r.orders.deadLetters.browse());
     expect(letter).toMatchObject({ value: undefined, body: '{', reason: 'undecodable' });
     expect(letter!.error).toContain('JSON');
     void c.values[0]!.ack();
@@ -379,6 +401,18 @@ describe('outcomes', () => {
     c.unsubscribe();
     await r.pass(200, 25);
     expect(r.time.pending).toBe(0);
+  });
+
+  test('what the stream settles by itself fails the stream, and nothing else', async () => {
+    const r = rig<number>(
+      {},
+      withGroup(() => ({ settle: () => Promise.reject(new StoreError('memory', 'busy', 'busy')) })),
+    );
+    await r.orders.publish(1, { deadline: r.time.scheduler.now() });
+    const c = r.consumer();
+    c.request(1);
+    await settled();
+    expect(c.end).toEqual({ error: expect.objectContaining({ trouble: 'busy' }) as unknown });
   });
 
   test('a take that fails, and one that throws, fail the stream', async () => {
@@ -433,6 +467,31 @@ describe('leases', () => {
     expect(r.time.pending).toBe(0);
   });
 
+  test('one that has just begun is not extended', async () => {
+    const extended: number[] = [];
+    const r = rig(
+      { visibilityTimeout: 100 },
+      withGroup((group) => ({
+        extend: (messages) => {
+          extended.push(messages.length);
+          return group.extend!(messages);
+        },
+      })),
+    );
+    await r.orders.publishMany([1, 2]);
+    const c = r.consumer();
+    c.request(1);
+    await r.pass(20);
+    c.request(1);
+    await settled();
+    for (const delivery of c.values) leaseOf(delivery).keep();
+    await r.pass(10);
+    expect(extended).toEqual([1]);
+    for (const delivery of c.values) void delivery.ack();
+    c.unsubscribe();
+    await settled();
+  });
+
   test('after unsubscribing, what was given on is extended until it is settled', async () => {
     const r = rig<string>({ visibilityTimeout: 100 });
     await r.orders.publish('a');
@@ -463,6 +522,29 @@ describe('leases', () => {
     expect(c.values[0]!.signal.aborted).toBe(true);
     c.unsubscribe();
     await r.pass(100);
+  });
+
+  test('one that is settled while it is extended is not lost as well', async () => {
+    let answer: (() => void) | undefined;
+    const r = rig(
+      { visibilityTimeout: 100 },
+      withGroup(() => ({
+        extend: (messages) => new Promise((resolve) => (answer = () => resolve(messages.map(() => 'lease-lost')))),
+      })),
+    );
+    await r.orders.publishMany([1, 2, 3]);
+    const c = r.consumer(1);
+    c.request(3);
+    await settled();
+    leaseOf(c.values[0]!).keep();
+    await r.pass(30);
+    expect(await c.values[0]!.ack()).toBe('settled');
+    answer!();
+    await settled();
+    expect([valuesOf(c), c.values[0]!.signal.aborted]).toEqual([[1, 2], false]);
+    c.unsubscribe();
+    void c.values[1]!.ack();
+    await settled();
   });
 
   test('an extension that fails is tried again', async () => {

@@ -6,7 +6,7 @@ import { fixed, handle } from '../../src/index.js';
 import { queue, type Store } from '../../src/queue/index.js';
 import { memoryStore } from '../../src/stores/memory/index.js';
 import type { ManualConsumer } from '../../src/testing/index.js';
-import { rig, settled } from './rig.js';
+import { all, rig, settled } from './rig.js';
 
 const runs = Number(process.env['SLUICE_RUNS'] ?? 300);
 
@@ -84,7 +84,7 @@ test('whatever happens, each message is acked, dead, or still there; demand and 
       await r.pass(400, 10);
       const { ready, delayed, blocked, inFlight, dead } = await r.orders.stats();
       expect(inFlight).toBe(0);
-      const left = new Set((await r.orders.deadLetters.browse({ limit: 1_000 })).map(({ value }) => value!));
+      const left = new Set((await all(r.orders.deadLetters.browse({ limit: 1_000 }))).map(({ value }) => value!));
       expect(left.size).toBe(dead);
       const last = r.consumer(Infinity);
       last.request(Infinity);
@@ -97,7 +97,7 @@ test('whatever happens, each message is acked, dead, or still there; demand and 
       }
       expect(last.end).toBeUndefined();
       expect(ready + delayed + blocked + dead + acked.size).toBe(published);
-      for (const { value } of await r.orders.deadLetters.browse({ limit: 1_000 })) left.add(value!);
+      for (const { value } of await all(r.orders.deadLetters.browse({ limit: 1_000 }))) left.add(value!);
       for (let value = 0; value < published; value++)
         expect([value, acked.has(value) || left.has(value)]).toEqual([value, true]);
       last.unsubscribe();

@@ -223,7 +223,7 @@ describe('what the store does not have', () => {
     };
     const q = queue(without, 'q');
     await expect(q.stats()).rejects.toThrow('count');
-    await expect(q.deadLetters.browse()).rejects.toThrow(OptionError);
+    await expect(q.deadLetters.browse().next()).rejects.toThrow(OptionError);
     await expect(q.deadLetters.redrive()).rejects.toThrow(OptionError);
     await expect(q.deadLetters.purge()).rejects.toThrow(OptionError);
   });

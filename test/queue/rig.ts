@@ -55,3 +55,10 @@ export function watch<T>(promise: Promise<T>): Watched<T> {
 export function valuesOf<T>(consumer: ManualConsumer<Delivery<T>>): T[] {
   return consumer.values.map(({ value }) => value);
 }
+
+/** All that an iterable gives. */
+export async function all<T>(values: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const value of values) found.push(value);
+  return found;
+}

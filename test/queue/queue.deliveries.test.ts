@@ -404,7 +404,7 @@ describe('outcomes', () => {
   });
 
   test('what the stream settles by itself fails the stream, and nothing else', async () => {
-    const r = rig<number>(
+    const r = rig(
       {},
       withGroup(() => ({ settle: () => Promise.reject(new StoreError('memory', 'busy', 'busy')) })),
     );

@@ -1,3 +1,4 @@
+import { Subscription } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import type { Store, StoreGroup, StoreTopic } from '../../src/queue/store.js';
 import { memoryStore } from '../../src/stores/memory/index.js';
@@ -58,7 +59,9 @@ const subjectOf = (name: string, fault: Partial<Fault>): StoreSubject => {
       advance: (ms) => time.advanceBy(ms),
       jump: (ms) => time.jump(ms),
       ...(alone && { reopen: () => [wrapped(fault.reopen === 'empty' ? make() : real)] }),
-      close: async () => void (await Promise.all(made.map((store) => store.close()))),
+      close: async () => {
+        for (const store of made) await store.close();
+      },
     };
   };
   return { name, features: { ...memory.features, durable: 'reopen' in fault }, fifo: true, open };
@@ -84,6 +87,7 @@ const groupTerms = (change: object): Changed<StoreTopic> => {
 };
 
 const never = new AbortController().signal;
+const FOREVER = new Promise<never>(() => undefined);
 
 /** For each law a store that breaks it. */
 const faults: Record<string, Fault> = {
@@ -123,7 +127,7 @@ const faults: Record<string, Fault> = {
   'is empty after it was closed': {
     breaks: 'what was accepted comes after the store was closed',
     reopen: 'empty',
-    store: () => ({ close: async () => {} }),
+    store: () => ({ close: () => Promise.resolve() }),
   },
   'forgets who has the lease': {
     breaks: 'a lease that is over settles nothing',
@@ -234,7 +238,7 @@ const faults: Record<string, Fault> = {
     breaks: 'wakes who waits',
     scheduler: ({ scheduler }) => ({
       now: () => scheduler.now(),
-      schedule: () => ({ unsubscribe: () => {} }) as never,
+      schedule: () => Subscription.EMPTY,
     }),
   },
   'wakes nobody by an ack': {
@@ -246,7 +250,7 @@ const faults: Record<string, Fault> = {
         await Promise.resolve();
         control.abort();
         const messages = await taken;
-        return messages.length > 0 || signal.aborted ? messages : new Promise(() => {});
+        return messages.length > 0 || signal.aborted ? messages : FOREVER;
       },
     }),
   },
@@ -257,7 +261,7 @@ const faults: Record<string, Fault> = {
       return {
         take: (want, signal) =>
           new Promise((resolve, reject) => {
-            line.unshift(() => real.take(want, signal).then(resolve, reject));
+            line.unshift(() => void real.take(want, signal).then(resolve, reject));
             void Promise.resolve().then(() => {
               for (const next of line.splice(0)) next();
             });
@@ -267,13 +271,16 @@ const faults: Record<string, Fault> = {
   },
   'wakes nobody when there is room': {
     breaks: 'wakes who waits for room',
-    topic: () => ({ room: () => new Promise(() => {}) }),
+    topic: () => ({ room: () => FOREVER }),
   },
   'loses what it has put when it is closed': {
     breaks: 'closing carries out what was asked before, and frees who waits',
     reopen: 'empty',
   },
-  'does not close': { breaks: 'a closed store refuses what is asked later', store: () => ({ close: async () => {} }) },
+  'does not close': {
+    breaks: 'a closed store refuses what is asked later',
+    store: () => ({ close: () => Promise.resolve() }),
+  },
   'cuts large bodies': {
     breaks: 'large bodies come back as they were',
     topic: (real) => ({
@@ -331,7 +338,7 @@ test('for each law there is a store that breaks it', () => {
 });
 
 describe('a store without a fault, that says that it is durable', () => {
-  const keeps: Fault = { breaks: 'nothing', store: () => ({ close: async () => {} }) };
+  const keeps: Fault = { breaks: 'nothing', store: () => ({ close: () => Promise.resolve() }) };
   test.each(storeLaws.filter(({ name }) => name.startsWith('what was accepted comes after')))('$name', async (law) => {
     const subject = subjectOf('durable', keeps);
     await law.check({ ...subject, features: { ...subject.features, durable: true } }, { runs: 100 });

@@ -1,5 +1,5 @@
 /** Deliveries from a source of the user's own. */
-import { check, checkOptions, FUNCTION, OBJECT, required, SIGNAL, STRING, type Rule } from '../options.js';
+import { checkOptions, COUNT, FUNCTION, OBJECT, required, SIGNAL, STRING, type Rule } from '../options.js';
 import { Delivery } from './delivery.js';
 import { Lease, type DeliveryInfo, type Outcome, type Settled } from './lease.js';
 
@@ -44,25 +44,27 @@ export interface CreateDeliveryOptions {
 export function createDelivery<T>(value: T, options: CreateDeliveryOptions): Delivery<T> {
   checkOptions('createDelivery', options, { info: required(OBJECT), settle: required(FUNCTION), signal: SIGNAL });
   const { info } = options;
-  checkOptions('createDelivery, info', info, INFO_RULES);
-  check('headers', HEADERS, info.headers ?? {}, 'createDelivery, info');
+  checkOptions('createDelivery, info', info, {
+    id: required(STRING),
+    key: STRING,
+    attempt: COUNT,
+    publishedAt: FINITE,
+    headers: HEADERS,
+    priority: INTEGER,
+    deadline: FINITE,
+  });
   return new Delivery(value, new OwnLease(info, options));
 }
 
 const FINITE: Rule = ['a finite number', (value: unknown) => Number.isFinite(value)];
 const HEADERS: Rule = [
   'an object of strings',
-  (headers: object) => Object.values(headers).every((value) => typeof value === 'string'),
+  (headers: unknown) =>
+    typeof headers === 'object' &&
+    headers !== null &&
+    Object.values(headers).every((value) => typeof value === 'string'),
 ];
-const INFO_RULES: Record<keyof DeliveryInfo, Rule> = {
-  id: [STRING[0], STRING[1], 'required'],
-  key: STRING,
-  attempt: ['a positive integer', (value: unknown) => Number.isInteger(value) && (value as number) > 0],
-  publishedAt: FINITE,
-  headers: OBJECT,
-  priority: ['an integer', (value: unknown) => Number.isInteger(value)],
-  deadline: FINITE,
-};
+const INTEGER: Rule = ['an integer', (value: unknown) => Number.isInteger(value)];
 
 class OwnLease extends Lease {
   readonly info: DeliveryInfo;

@@ -6,25 +6,25 @@ import { root } from './project.js';
 
 /** Ceilings in bytes: a few per cent above what was measured, so that nothing grows unseen. */
 const CEILINGS: Record<string, number> = {
-  batch: 4_070,
-  boundedBuffer: 4_170,
-  broadcast: 6_550,
-  mergePriority: 4_940,
-  pool: 9_730,
-  rateLimit: 6_960,
-  shed: 4_150,
-  shedByDelay: 3_520,
-  valve: 4_530,
+  batch: 4_170,
+  boundedBuffer: 4_270,
+  broadcast: 7_000,
+  mergePriority: 5_090,
+  pool: 10_080,
+  rateLimit: 7_080,
+  shed: 4_250,
+  shedByDelay: 3_620,
+  valve: 4_640,
   tokenBucket: 3_490,
   slidingWindow: 3_440,
   boundedQueue: 2_850,
-  pull: 2_780,
+  pull: 2_830,
   demandOf: 480,
   drain: 2_100,
-  Stage: 1_970,
-  Sink: 1_680,
-  toAsyncIterable: 4_940,
-  toReadableStream: 4_750,
+  Stage: 2_030,
+  Sink: 1_710,
+  toAsyncIterable: 5_060,
+  toReadableStream: 4_900,
   SluiceError: 210,
   OptionError: 270,
   OverflowError: 310,
@@ -38,7 +38,7 @@ const CEILINGS: Record<string, number> = {
   ThrottledError: 330,
   MissingPackageError: 320,
   ThreadError: 310,
-  workers: 5_540,
+  workers: 5_650,
   RefusedError: 450,
   scaleSignal: 3_010,
   exponential: 1_090,
@@ -48,6 +48,13 @@ const CEILINGS: Record<string, number> = {
   throttleCalls: 1_770,
   elastic: 2_350,
   adaptive: 2_960,
+  createDelivery: 2_090,
+  mergeDeliveries: 2_360,
+  mapDelivery: 550,
+  filterDelivery: 570,
+  splitDelivery: 10_240,
+  batchDeliveries: 5_680,
+  handle: 12_700,
 };
 /** The same for sluice/http; with its parser of structured fields. */
 const HTTP: Record<string, number> = {
@@ -60,8 +67,8 @@ const HTTP: Record<string, number> = {
 /** Where these are to get, and are not yet. */
 const TARGETS: Record<string, number> = { boundedBuffer: 2_000, pool: 4_000, rateLimit: 3_000, shed: 3_000 };
 /** The budget of sources, buffers, pool and sinks together, in bytes, and of `import * as sluice from 'sluice'`. */
-const CORE = 13_830;
-const WHOLE = 29_710;
+const CORE = 14_070;
+const WHOLE = 35_210;
 /** What is not of that core. */
 const CONTROL = [
   'batch',
@@ -87,6 +94,13 @@ const CONTROL = [
   'broadcast',
   'mergePriority',
   'SlowSubscriberError',
+  'createDelivery',
+  'mergeDeliveries',
+  'mapDelivery',
+  'filterDelivery',
+  'splitDelivery',
+  'batchDeliveries',
+  'handle',
 ];
 
 /** Strings that the minifier keeps, and that only the pool has. */

@@ -68,6 +68,16 @@ const ELSEWHERE: Record<string, { file: string; test: string; page: string }> = 
   demandOf: { file: 'src/flow/demand.ts', test: 'test/flow/demand.test.ts', page: 'docs/writing-your-own.md' },
   drain: { file: 'src/flow/drain.ts', test: 'test/flow/drain.test.ts', page: 'docs/drain.md' },
   Stage: { file: 'src/flow/stage.ts', test: 'test/flow/stage.test.ts', page: 'docs/writing-your-own.md' },
+  createDelivery: {
+    file: 'src/delivery/createDelivery.ts',
+    test: 'test/delivery/createDelivery.test.ts',
+    page: 'docs/delivery/delivery.md',
+  },
+  mergeDeliveries: {
+    file: 'src/delivery/mergeDeliveries.ts',
+    test: 'test/delivery/mergeDeliveries.test.ts',
+    page: 'docs/delivery/delivery.md',
+  },
   refuse: REQUEST_REPLY,
   clientAddress: {
     file: 'src/http/clientAddress.ts',

@@ -32,15 +32,15 @@ export interface HandlerContext<T = unknown> {
    *
    * @throws OptionError when `after` is not a finite number of at least 0, or `reason` not a string
    */
-  retry(this: void, after?: number, reason?: string): HandlerOutcome;
+  readonly retry: (after?: number, reason?: string) => HandlerOutcome;
   /**
    * To be returned: the message is a dead letter.
    *
    * @throws OptionError when `reason` is not a string
    */
-  dead(this: void, reason: string): HandlerOutcome;
+  readonly dead: (reason: string) => HandlerOutcome;
   /** To be returned: the message is to come again, and this attempt does not count. */
-  release(this: void): HandlerOutcome;
+  readonly release: () => HandlerOutcome;
 }
 
 /** What the pool knows of a call that a context needs. */
@@ -93,18 +93,18 @@ export class Context<T> implements HandlerContext<T> {
   }
 
   // These work without `this`: they may be taken out.
-  retry(this: void, after?: number, reason?: string): HandlerOutcome {
+  retry(after?: number, reason?: string): HandlerOutcome {
     if (after !== undefined) check('after', DELAY, after, 'retry');
     if (reason !== undefined) check('reason', STRING, reason, 'retry');
     return new Returned({ kind: 'nack', delay: after, reason });
   }
 
-  dead(this: void, reason: string): HandlerOutcome {
+  dead(reason: string): HandlerOutcome {
     check('reason', STRING, reason, 'dead');
     return new Returned({ kind: 'dead', reason });
   }
 
-  release(this: void): HandlerOutcome {
+  release(): HandlerOutcome {
     return new Returned(RELEASE);
   }
 }

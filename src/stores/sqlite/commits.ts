@@ -1,0 +1,151 @@
+/**
+ * Group commit: all that is asked for in one turn of the event loop shares one transaction, and one wait for the disk.
+ *
+ * A request that fails by itself is taken out, and the others are carried out without it. What hits all of them (no space, a damaged file)
+ * rejects all of them, and nothing of them is done. While another connection holds the file they wait, and are tried again now and then.
+ */
+import { StoreError } from '../../queue/errors.js';
+import { inTransaction } from './driver.js';
+import { SHORT_WAIT, waiting, type Connection } from './open.js';
+import type { Statements } from './statements.js';
+import { Transaction } from './transaction.js';
+import { isBusy, isOwnFault, storeError } from './trouble.js';
+
+/** Something to be done in a transaction. `done` or `failed` is called once: after the commit, or when there is none. */
+export interface Request<R> {
+  /** About how many rows it touches. */
+  readonly weight: number;
+  /** May be called again, in another transaction, if the first is rolled back. */
+  run(tx: Transaction): R;
+  done(result: R): void;
+  failed(error: unknown): void;
+}
+
+/** Rows of one transaction, about: others are to get at the file in between. */
+const HEAVY = 5_000;
+/** Milliseconds for which a request waits for others to let go of the file. */
+const PATIENCE = 30_000;
+
+interface Asked extends Request<unknown> {
+  result?: unknown;
+}
+
+export class Commits {
+  private asked: Asked[] = [];
+  private flushing: NodeJS.Immediate | undefined;
+  private retrying: NodeJS.Timeout | undefined;
+  /** When they were first kept from the file by others; by a clock of the real world, for it is another process that is waited for. */
+  private keptSince: number | undefined;
+  private begun = false;
+  private idle: (() => void) | undefined;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly sql: Statements,
+    private readonly now: () => number,
+    private readonly committed: (tx: Transaction) => void,
+  ) {}
+
+  ask<R>(request: Request<R>): void {
+    this.asked.push(request);
+    if (this.retrying === undefined) this.flushing ??= setImmediate(this.flush);
+  }
+
+  /** The result of `run`, when it is as durable as it gets. */
+  promise<R>(weight: number, run: (tx: Transaction) => R): Promise<R> {
+    return new Promise((done, failed) => this.ask({ weight, run, done, failed }));
+  }
+
+  /** Resolves when all that was asked for is done. */
+  drained(): Promise<void> {
+    if (this.asked.length === 0) return Promise.resolve();
+    return new Promise((resolve) => (this.idle = resolve));
+  }
+
+  private readonly flush = (): void => {
+    this.flushing = undefined;
+    this.retrying = undefined;
+    const answers = this.carryOut(this.cut());
+    if (this.asked.length > 0) {
+      if (this.retrying === undefined) this.flushing = setImmediate(this.flush);
+    } else {
+      this.idle?.();
+    }
+    for (const answer of answers) answer();
+  };
+
+  /** The first requests, as many as make a transaction. */
+  private cut(): Asked[] {
+    let weight = 0;
+    const end = this.asked.findIndex((request, index) => (weight += request.weight) > HEAVY && index > 0);
+    const batch = end === -1 ? this.asked : this.asked.slice(0, end);
+    this.asked = end === -1 ? [] : this.asked.slice(end);
+    return batch;
+  }
+
+  /** Returns what tells those who asked. */
+  private carryOut(batch: Asked[]): Answer[] {
+    const left = new Set(batch);
+    const answers: Answer[] = [];
+    const error = this.attempt(left, answers);
+    const now = performance.now();
+    if (error === undefined || !isBusy(error)) this.keptSince = undefined;
+    else if (now - (this.keptSince ??= now) < PATIENCE) {
+      this.later([...left], now - this.keptSince);
+      return answers;
+    }
+    if (error !== undefined) {
+      const reason = storeError('nothing was done', error);
+      for (const request of left) answers.push(() => request.failed(reason));
+    }
+    return answers;
+  }
+
+  /** One transaction, and again without those that fail by themselves. Returns what went wrong for all of them. */
+  private attempt(left: Set<Asked>, answers: Answer[]): unknown {
+    for (;;) {
+      let current: Asked | undefined;
+      try {
+        this.begin();
+        const tx = new Transaction(this.sql, this.now());
+        for (current of left) current.result = current.run(tx);
+        current = undefined;
+        tx.end();
+        this.sql.commit.run();
+        this.begun = false;
+        for (const request of left) answers.push(() => request.done(request.result));
+        answers.push(() => this.committed(tx));
+        return undefined;
+      } catch (error) {
+        this.rollBack();
+        if (current === undefined || !isOwnFault(error)) return error;
+        const culprit = current;
+        left.delete(culprit);
+        answers.push(() => culprit.failed(storeError('it was not done', error)));
+      }
+    }
+  }
+
+  private begin(): void {
+    const { database, own } = this.connection;
+    if (own !== undefined) this.sql.begin.run();
+    // The application's own transaction is no place for this one.
+    else if (inTransaction(database)) throw new StoreError('sqlite', 'busy', 'the database has a transaction open');
+    else waiting(database, SHORT_WAIT, () => this.sql.begin.run());
+    this.begun = true;
+  }
+
+  private rollBack(): void {
+    if (!this.begun) return;
+    this.begun = false;
+    // After some errors SQLite has done so by itself.
+    if (inTransaction(this.connection.database)) this.sql.rollback.run();
+  }
+
+  private later(batch: Asked[], waited: number): void {
+    this.asked = [...batch, ...this.asked];
+    this.retrying = setTimeout(this.flush, 1 + Math.random() * Math.min(50, 2 + waited / 4));
+  }
+}
+
+type Answer = () => void;

@@ -1,0 +1,167 @@
+/** What a store, its topics and its groups share: one connection, and who waits for what is in it. */
+import type { SchedulerLike } from 'rxjs';
+import { OptionError } from '../../errors.js';
+import { StoreError } from '../../queue/errors.js';
+import { Commits } from './commits.js';
+import { fileOf, inTransaction, type SqliteDatabase } from './driver.js';
+import { patiently, realPath, type Connection } from './open.js';
+import { Outbox } from './outbox.js';
+import { Statements } from './statements.js';
+import { Takers } from './takers.js';
+import type { TopicRow } from './put.js';
+import { stored } from './text.js';
+import { Transaction } from './transaction.js';
+import { storeError } from './trouble.js';
+import { Wake } from './wake.js';
+
+/** One that waits for a change. */
+export interface Waiter {
+  /** There may have been one. */
+  look(): void;
+}
+
+export class Core {
+  readonly sql: Statements;
+  readonly commits: Commits;
+  closed = false;
+  private readonly wake: Wake;
+  private readonly outbox: Outbox;
+  private readonly groups = new Map<number, Takers>();
+  /** Those that wait, for messages or for room. */
+  private readonly waiters = new Set<Waiter>();
+  private readonly rooms = new Set<Waiter>();
+  private ending: Promise<void> | undefined;
+
+  constructor(
+    private readonly connection: Connection,
+    readonly scheduler: SchedulerLike,
+  ) {
+    this.sql = new Statements(connection.database);
+    this.commits = new Commits(connection, this.sql, () => scheduler.now(), this.committed);
+    this.wake = new Wake(connection.file, () => this.sql.version.get()!.data_version, this.lookAll);
+    this.outbox = new Outbox(this.committed);
+  }
+
+  /** The members of a group in this store, made where there are none yet. */
+  takers({ id, terms }: TopicRow, name: string): Takers {
+    const group = this.findOrMake(
+      () => this.sql.group.get(id, stored(name))?.id,
+      () => this.sql.addGroup.run(id, stored(name)),
+    );
+    let takers = this.groups.get(group);
+    if (takers === undefined) {
+      const row = { id: group, topic: id, order: terms.order, file: this.sql.prefix };
+      const waits = (takers: Takers): void => this.waits(takers, takers.size > 0);
+      this.groups.set(group, (takers = new Takers(row, this.sql, this.commits, this.scheduler, waits)));
+    }
+    return takers;
+  }
+
+  /** What `find` finds, after `make` where that is nothing. Others may make the same at the same time. */
+  findOrMake<R>(find: () => R | undefined, make: () => void): R {
+    if (this.closed) throw closedError();
+    try {
+      const there = find();
+      if (there !== undefined) return there;
+      const { database } = this.connection;
+      if (inTransaction(database)) {
+        throw new StoreError('sqlite', 'busy', 'a transaction is open: make queues before it begins, or after it');
+      }
+      return patiently(database, () => {
+        this.sql.begin.run();
+        try {
+          if (find() === undefined) make();
+          this.sql.commit.run();
+        } catch (error) {
+          if (inTransaction(database)) this.sql.rollback.run();
+          throw error;
+        }
+        return find()!;
+      });
+    } catch (error) {
+      throw storeError('nothing was made', error);
+    }
+  }
+
+  /** `waiter` waits, or does not any more. */
+  waits(waiter: Waiter, waits: boolean, forRoom = false): void {
+    for (const set of forRoom ? [this.waiters, this.rooms] : [this.waiters]) {
+      if (waits) set.add(waiter);
+      else set.delete(waiter);
+    }
+    this.wake.waiting = this.waiters.size > 0;
+  }
+
+  /** Carries `work` out in the transaction that `transaction` has open. */
+  inTransactionOf<R>(transaction: unknown, work: (tx: Transaction) => R): R {
+    if (this.closed) throw closedError();
+    const database = this.checkTransaction(transaction);
+    try {
+      const sql = database === this.connection.database ? this.sql : this.outbox.statementsOf(database);
+      const tx = new Transaction(sql, this.scheduler.now());
+      database.exec('SAVEPOINT sluice');
+      try {
+        const result = work(tx);
+        tx.end();
+        database.exec('RELEASE sluice');
+        this.outbox.add(database, tx);
+        return result;
+      } catch (error) {
+        if (inTransaction(database)) database.exec('ROLLBACK TO sluice; RELEASE sluice');
+        throw error;
+      }
+    } catch (error) {
+      throw storeError('nothing was put', error);
+    }
+  }
+
+  refuse(): Promise<never> {
+    return Promise.reject(closedError());
+  }
+
+  /** Resolves when all that was asked for is done, and nothing of the store is left but the application's own connection. */
+  close(): Promise<void> {
+    return (this.ending ??= this.end());
+  }
+
+  private async end(): Promise<void> {
+    this.closed = true;
+    for (const takers of this.groups.values()) takers.close();
+    for (const room of this.rooms) room.look();
+    await this.commits.drained();
+    this.outbox.close();
+    this.wake.close();
+    this.connection.own?.close();
+  }
+
+  /** Where that is open: on a connection to this store's file. */
+  private checkTransaction(transaction: unknown): SqliteDatabase {
+    const wrong = (what: string): OptionError =>
+      new OptionError('transaction', transaction, `Expected \`transaction\` to be ${what} (sqliteStore)`);
+    const database = transaction as SqliteDatabase | null | undefined;
+    if (typeof database?.prepare !== 'function' || typeof database.exec !== 'function') {
+      throw wrong('a connection of better-sqlite3 or `node:sqlite`, got another value');
+    }
+    const { database: ours, file } = this.connection;
+    if (database !== ours && (file === '' || realPath(fileOf(database)) !== file)) {
+      throw wrong(`a connection to the file of the store, \`${file}\`; it is one to \`${fileOf(database)}\``);
+    }
+    if (!inTransaction(database)) throw wrong('a connection that has a transaction open; it has none');
+    return database;
+  }
+
+  private readonly committed = ({ stirred, freed }: Transaction): void => {
+    if (stirred.size === 0 && freed.size === 0) return;
+    for (const group of stirred) this.groups.get(group)?.look();
+    if (freed.size > 0) for (const room of this.rooms) room.look();
+    this.wake.committed();
+  };
+
+  private readonly lookAll = (): void => {
+    for (const waiter of this.waiters) waiter.look();
+  };
+}
+
+function closedError(): StoreError {
+  return new StoreError('sqlite', 'closed', 'it is closed');
+}

@@ -1,0 +1,93 @@
+/** Opens a file, or takes over a connection of the application's, and sets it up. */
+import { realpathSync, statSync } from 'node:fs';
+import { StoreError } from '../../queue/errors.js';
+import { fileOf, loadDriver, prepare, type OwnDatabase, type SqliteDatabase } from './driver.js';
+import { migrate } from './schema.js';
+import { isBusy, storeError } from './trouble.js';
+
+/** `'full'`: what was put survives a loss of power; `'normal'`: the last moments before one may be lost, a crash of the process loses nothing. */
+export type Durability = 'full' | 'normal';
+
+/** Milliseconds for which a transaction waits for others with the event loop standing still; after that it is tried again later. */
+export const SHORT_WAIT = 10;
+/** The same while a store, a topic or a group is made, which is at the start. */
+const LONG_WAIT = 5_000;
+
+export interface Connection {
+  readonly database: SqliteDatabase;
+  /** The real path of its file; empty when it is in memory. */
+  readonly file: string;
+  /** Undefined where it is the application's. */
+  readonly own: OwnDatabase | undefined;
+}
+
+export function openPath(path: string, durability: Durability): Connection {
+  const open = loadDriver();
+  let own: OwnDatabase | undefined;
+  try {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+      throw new StoreError('sqlite', 'unavailable', `\`${path}\` is a folder`);
+    }
+    const database = (own = open(path));
+    // A larger log is written back less often, and each time costs two more waits for the disk.
+    const pragmas = `PRAGMA busy_timeout = ${SHORT_WAIT}; PRAGMA synchronous = ${durability}; PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = MEMORY`;
+    database.exec(pragmas);
+    patiently(database, () => prepareFile(database));
+    return { database, own, file: realPath(fileOf(database)) };
+  } catch (error) {
+    own?.close();
+    throw storeError(`\`${path}\` can not be used`, error);
+  }
+}
+
+/** What the application set on its connection stays, only its commits may become more durable. */
+export function adopt(database: SqliteDatabase, durability: Durability): Connection {
+  try {
+    const wanted = durability === 'full' ? 2 : 1;
+    const { synchronous } = prepare<{ synchronous: number }>(database, 'PRAGMA synchronous').get()!;
+    patiently(database, () => {
+      if (synchronous < wanted) database.exec(`PRAGMA synchronous = ${wanted}`);
+      prepareFile(database);
+    });
+    return { database, own: undefined, file: realPath(fileOf(database)) };
+  } catch (error) {
+    throw storeError('the database can not be used', error);
+  }
+}
+
+/** Empty for what is in memory. */
+export function realPath(file: string): string {
+  return file === '' ? '' : realpathSync(file);
+}
+
+function prepareFile(database: SqliteDatabase): void {
+  const mode = prepare<{ journal_mode: string }>(database, 'PRAGMA journal_mode');
+  if (mode.get()!.journal_mode !== 'wal') database.exec('PRAGMA journal_mode = WAL');
+  migrate(database);
+}
+
+/** Carries out `work`, and again for as long as others hold the file: two that open a new one at once are told so without a wait. */
+export function patiently<R>(database: SqliteDatabase, work: () => R): R {
+  return waiting(database, LONG_WAIT, () => {
+    for (let left = LONG_WAIT; ; left -= 10) {
+      try {
+        return work();
+      } catch (error) {
+        if (!isBusy(error) || left <= 0) throw error;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+      }
+    }
+  });
+}
+
+/** Carries out `work` with another time for which SQLite waits for others. */
+export function waiting<R>(database: SqliteDatabase, milliseconds: number, work: () => R): R {
+  const { timeout } = prepare<{ timeout: number }>(database, 'PRAGMA busy_timeout').get()!;
+  if (timeout === milliseconds) return work();
+  database.exec(`PRAGMA busy_timeout = ${milliseconds}`);
+  try {
+    return work();
+  } finally {
+    database.exec(`PRAGMA busy_timeout = ${timeout}`);
+  }
+}

@@ -1,0 +1,106 @@
+/** Puts messages. */
+import type { NewMessage, Order, PutAnswer, TopicTerms } from '../../queue/store.js';
+import { idOf } from './taken.js';
+import { append, lineOf } from './lines.js';
+import { SCHEDULED } from './schema.js';
+import { isPlain, stored, storedOrNull } from './text.js';
+import type { Transaction } from './transaction.js';
+
+export interface TopicRow {
+  readonly id: number;
+  readonly terms: TopicTerms;
+}
+
+/** About how many rows it takes to put them: a large one counts as several. */
+export function weightOf(messages: readonly NewMessage[]): number {
+  return messages.reduce((sum, { body }) => sum + 1 + body.length / 4_096, 0);
+}
+
+/** The answer for a message that is put, until it is known which number it gets: how many of those are before it. */
+interface Planned {
+  readonly at: number;
+  readonly duplicate: boolean;
+}
+
+export function put(tx: Transaction, topic: TopicRow, messages: readonly NewMessage[], whole: boolean): PutAnswer[] {
+  const fresh: NewMessage[] = [];
+  const answers = plan(tx, topic, messages, fresh);
+  if (whole && answers.includes('full')) return messages.map(() => 'full');
+  const groups = tx.groupsOf(topic.id);
+  const first = fresh.length === 0 ? 0 : tx.allocate(fresh.length * Math.max(1, groups.length));
+  groups.forEach(({ id }, index) => putIn(tx, topic, id, fresh, first, first + index * fresh.length));
+  remember(tx, topic, fresh, first);
+  return answers.map((answer) => {
+    if (typeof answer === 'string' || 'id' in answer) return answer;
+    return { id: idOf(tx.file, first + answer.at), duplicate: answer.duplicate };
+  });
+}
+
+/** Which are duplicates, which are put, and for which there is no room. */
+function plan(
+  tx: Transaction,
+  { id, terms }: TopicRow,
+  messages: readonly NewMessage[],
+  fresh: NewMessage[],
+): (PutAnswer | Planned)[] {
+  const room = terms.capacity === Infinity ? Infinity : terms.capacity - tx.mostOf(id);
+  let names: Map<string, number> | undefined;
+  return messages.map((message) => {
+    const { dedupeId } = message;
+    if (dedupeId !== undefined) {
+      const number = remembered(tx, id, terms.dedupeWindow, dedupeId);
+      if (number !== undefined) return { id: idOf(tx.file, number), duplicate: true };
+      const before = names?.get(dedupeId);
+      if (before !== undefined) return { at: before, duplicate: true };
+    }
+    if (fresh.length >= room) return 'full';
+    if (dedupeId !== undefined) (names ??= new Map<string, number>()).set(dedupeId, fresh.length);
+    return { at: fresh.push(message) - 1, duplicate: false };
+  });
+}
+
+function putIn(
+  tx: Transaction,
+  { id, terms }: TopicRow,
+  group: number,
+  messages: readonly NewMessage[],
+  number: number,
+  first: number,
+): void {
+  messages.forEach((message, index) => putOne(tx, terms.order, group, message, number + index, first + index));
+  if (messages.length === 0) return;
+  tx.addLive(id, group, messages.length);
+  tx.stirred.add(group);
+}
+
+function putOne(tx: Transaction, order: Order, group: number, message: NewMessage, number: number, id: number): void {
+  const { body, priority, publishedAt, deadline = null, headers, notBefore } = message;
+  const key = storedOrNull(message.key);
+  const wide = typeof body === 'string' && !isPlain(body);
+  const written = headers === undefined ? null : JSON.stringify(headers);
+  const kept = wide ? stored(body) : body;
+  tx.sql.addMessage.run(id, group, number, 0 - priority, publishedAt, deadline, key, written, wide ? 1 : null, kept);
+  if (notBefore > tx.now) tx.sql.addTimed.run(group, id, SCHEDULED, notBefore, tx.now, 0, 0);
+  else append(tx, group, lineOf(order, key), id);
+}
+
+/** The number of the message that had the id. A clock that was set back must not have it remembered for longer than the window. */
+function remembered(tx: Transaction, topic: number, window: number, dedupeId: string): number | undefined {
+  const name = stored(dedupeId);
+  const known = tx.sql.remembered.get(topic, name, tx.now);
+  if (known !== undefined && known.until > tx.now + window) {
+    tx.sql.remember.run(topic, name, known.number, tx.now + window);
+  }
+  return known?.number;
+}
+
+function remember(tx: Transaction, topic: TopicRow, messages: readonly NewMessage[], first: number): void {
+  let count = 0;
+  messages.forEach(({ dedupeId }, index) => {
+    if (dedupeId === undefined) return;
+    tx.sql.remember.run(topic.id, stored(dedupeId), first + index, tx.now + topic.terms.dedupeWindow);
+    count++;
+  });
+  // Of those whose window is over more go than come.
+  if (count > 0) tx.sql.forget.run(tx.now, 2 * count + 10);
+}

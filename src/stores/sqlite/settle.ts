@@ -1,0 +1,98 @@
+/** What becomes of messages that were given out. */
+import type { Settled } from '../../delivery/lease.js';
+import type { StoreOutcome } from '../../queue/store.js';
+import { append, giveBack, leave, lineOf, overtake, type Line } from './lines.js';
+import { LEASED, RETRYING, SCHEDULED } from './schema.js';
+import type { Place } from './statements.js';
+import type { GroupRow } from './take.js';
+import type { Lease } from './taken.js';
+import { stored, storedOrNull } from './text.js';
+import type { Transaction } from './transaction.js';
+
+/** An outcome with the lease of its message. */
+export interface Ending {
+  readonly lease: Lease;
+  readonly outcome: StoreOutcome;
+}
+
+/** Where a message is that was given out: leased, or back in its line, as its first or behind, for its lease ran out and nobody took it yet. */
+type Standing = 'leased' | 'ready' | 'blocked';
+
+export function settle(tx: Transaction, group: GroupRow, retention: number, { lease, outcome }: Ending): Settled {
+  const line = lineOf(group.order, lease.key);
+  const standing = withdraw(tx, group.id, line, lease);
+  if (standing === undefined) return 'lease-lost';
+  const { kind, delay } = outcome;
+  const attempts = outcome.message.attempt - (kind === 'release' ? 1 : 0);
+  const place: Place = { id: lease.id, rank: lease.rank, attempts, token: 0 };
+  if (kind !== 'ack' || line !== null) tx.stirred.add(group.id);
+  const blocked = standing === 'blocked';
+  if (kind === 'ack' || kind === 'dead') {
+    if (kind === 'dead') bury(tx, group.id, retention, lease.id, outcome);
+    tx.sql.removeMessage.run(lease.id);
+    tx.addLive(group.topic, group.id, -1);
+    if (!blocked) leave(tx, group.id, line);
+  } else if (kind === 'nack' && delay > 0) {
+    // One that waits behind another holds nobody up; it takes its place again when it is due.
+    tx.sql.addTimed.run(group.id, lease.id, blocked ? SCHEDULED : RETRYING, tx.now + delay, tx.now, attempts, 0);
+  } else if (blocked) {
+    tx.sql.addBlocked.run(group.id, line, lease.id, attempts, 0);
+  } else {
+    giveBack(tx, group.id, line, place);
+  }
+  return 'settled';
+}
+
+/** Has the lease end `visibility` from now. */
+export function extend(tx: Transaction, group: GroupRow, visibility: number, lease: Lease, attempts: number): Settled {
+  const due = tx.now + visibility;
+  if (tx.sql.extendLease.run(due, tx.now, lease.id, lease.token).changes === 1) return 'settled';
+  const line = lineOf(group.order, lease.key);
+  const ready = tx.sql.removeReady.run(group.id, lease.rank, lease.id, lease.token).changes === 1;
+  // Behind another, it can have its lease again unless that other was given out meanwhile.
+  if (!ready && !overtake(tx, group.id, line, lease)) return 'lease-lost';
+  tx.sql.addTimed.run(group.id, lease.id, LEASED, due, tx.now, attempts, lease.token);
+  return 'settled';
+}
+
+/** Takes a message out of where it stands; undefined when somebody else got it, or it is gone. */
+function withdraw(tx: Transaction, group: number, line: Line, { id, rank, token }: Lease): Standing | undefined {
+  if (tx.sql.removeLease.run(id, token).changes === 1) return 'leased';
+  if (tx.sql.removeReady.run(group, rank, id, token).changes === 1) return 'ready';
+  if (line === null || tx.sql.removeBlocked.run(group, line, id, token).changes === 0) return undefined;
+  return 'blocked';
+}
+
+function bury(
+  tx: Transaction,
+  group: number,
+  retention: number,
+  id: number,
+  { message, reason, error }: StoreOutcome,
+): void {
+  forgetDead(tx, group, retention);
+  if (retention <= 0) return;
+  tx.sql.bury.run(tx.allocate(1), tx.now, message.attempt, stored(reason ?? ''), storedOrNull(error), id);
+}
+
+/** Dead letters whose time is over go, so many at once that they can not pile up. */
+export function forgetDead(tx: Transaction, group: number, retention: number): void {
+  if (retention !== Infinity) tx.sql.forgetDead.run(group, tx.now - retention, 100);
+}
+
+/** Puts dead letters back, as many as there is room for. Returns how many that were. */
+export function revive(tx: Transaction, group: GroupRow, room: number, dead: readonly number[]): number {
+  let count = 0;
+  for (const id of dead) {
+    const row = tx.sql.deadLine.get(id);
+    if (row === undefined || count >= room) continue;
+    const fresh = tx.allocate(1);
+    tx.sql.revive.run(fresh, id);
+    tx.sql.removeDead.run(id);
+    append(tx, group.id, lineOf(group.order, row.key), fresh);
+    count++;
+  }
+  if (count > 0) tx.addLive(group.topic, group.id, count);
+  tx.stirred.add(group.id);
+  return count;
+}

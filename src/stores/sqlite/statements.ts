@@ -1,0 +1,211 @@
+/** The statements of one connection, prepared once. */
+import { prepare, type Prepared, type SqliteDatabase } from './driver.js';
+import type { Stored } from './text.js';
+
+/** What a message carries. */
+export interface Carried {
+  readonly id: number;
+  readonly number: number;
+  readonly rank: number;
+  readonly published: number;
+  readonly deadline: number | null;
+  readonly key: Stored | null;
+  readonly headers: string | null;
+  readonly form: number | null;
+  readonly body: Stored;
+  readonly attempts: number;
+}
+
+export interface DeadRow extends Carried {
+  readonly died: number;
+  readonly reason: Stored;
+  readonly error: Stored | null;
+}
+
+/** One that waits, or that was given out. */
+export interface Place {
+  readonly id: number;
+  readonly rank: number;
+  readonly attempts: number;
+  readonly token: number;
+}
+
+export interface DueRow extends Place {
+  readonly kind: number;
+  readonly key: Stored | null;
+}
+
+const CARRIED = 'number, rank, published, deadline, key, headers, form, body';
+
+export class Statements {
+  readonly begin: Prepared<never>;
+  readonly commit: Prepared<never>;
+  readonly rollback: Prepared<never>;
+  readonly version: Prepared<{ data_version: number }>;
+  /** What the ids of this file begin with. */
+  readonly prefix: string;
+  readonly next: Prepared<{ next: number }>;
+  readonly setNext: Prepared<never>;
+
+  readonly topic: Prepared<{ id: number; sorting: string }>;
+  readonly addTopic: Prepared<never>;
+  readonly group: Prepared<{ id: number }>;
+  readonly addGroup: Prepared<never>;
+  readonly groups: Prepared<{ id: number; live: number }>;
+  readonly live: Prepared<{ live: number }>;
+  readonly addLive: Prepared<never>;
+
+  readonly addMessage: Prepared<never>;
+  readonly removeMessage: Prepared<never>;
+  readonly rankOf: Prepared<{ rank: number }>;
+  readonly oldest: Prepared<{ published: number }>;
+
+  readonly addReadyRange: Prepared<never>;
+  readonly addReady: Prepared<never>;
+  readonly firstReady: Prepared<Carried>;
+  readonly anyReady: Prepared<object>;
+  readonly removeReadyUpTo: Prepared<never>;
+  readonly removeReady: Prepared<never>;
+  readonly withdrawReady: Prepared<{ attempts: number; token: number }>;
+  readonly countReady: Prepared<{ count: number }>;
+
+  readonly addTimed: Prepared<never>;
+  readonly leaseReady: Prepared<never>;
+  readonly removeLease: Prepared<never>;
+  readonly extendLease: Prepared<never>;
+  readonly removeTimed: Prepared<never>;
+  readonly due: Prepared<DueRow>;
+  readonly nextDue: Prepared<{ due: number | null }>;
+  readonly countTimed: Prepared<{ count: number }>;
+  readonly shorten: Prepared<never>;
+
+  readonly addHead: Prepared<never>;
+  readonly head: Prepared<{ id: number; rank: number }>;
+  readonly setHead: Prepared<never>;
+  readonly removeHead: Prepared<never>;
+  readonly addBlocked: Prepared<never>;
+  readonly firstBlocked: Prepared<Place>;
+  readonly isBlocked: Prepared<object>;
+  readonly removeBlocked: Prepared<never>;
+  readonly countBlocked: Prepared<{ count: number }>;
+
+  readonly bury: Prepared<never>;
+  readonly dead: Prepared<DeadRow>;
+  readonly deadOf: Prepared<{ id: number }>;
+  readonly oldestDead: Prepared<{ id: number }>;
+  readonly deadLine: Prepared<{ key: Stored | null }>;
+  readonly countDead: Prepared<{ count: number }>;
+  readonly forgetDead: Prepared<never>;
+  readonly removeDead: Prepared<never>;
+  readonly revive: Prepared<never>;
+
+  readonly remembered: Prepared<{ number: number; until: number }>;
+  readonly remember: Prepared<never>;
+  readonly forget: Prepared<never>;
+
+  constructor(database: SqliteDatabase) {
+    const sql = <R = never>(text: string): Prepared<R> => prepare<R>(database, text);
+    this.begin = sql('BEGIN IMMEDIATE');
+    this.commit = sql('COMMIT');
+    this.rollback = sql('ROLLBACK');
+    this.version = sql('PRAGMA data_version');
+    this.prefix = sql<{ file: string }>('SELECT file FROM sluice_counter WHERE id = 1').get()!.file;
+    this.next = sql('SELECT next FROM sluice_counter WHERE id = 1');
+    this.setNext = sql('UPDATE sluice_counter SET next = ? WHERE id = 1');
+
+    this.topic = sql('SELECT id, sorting FROM sluice_topic WHERE name = ?');
+    this.addTopic = sql('INSERT INTO sluice_topic (name, sorting) VALUES (?, ?)');
+    this.group = sql('SELECT id FROM sluice_group WHERE topic = ? AND name = ?');
+    this.addGroup = sql('INSERT INTO sluice_group (topic, name, live) VALUES (?, ?, 0)');
+    this.groups = sql('SELECT id, live FROM sluice_group WHERE topic = ?');
+    this.live = sql('SELECT live FROM sluice_group WHERE id = ?');
+    this.addLive = sql('UPDATE sluice_group SET live = live + ? WHERE id = ?');
+
+    this.addMessage = sql(`INSERT INTO sluice_message (id, grp, ${CARRIED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.removeMessage = sql('DELETE FROM sluice_message WHERE id = ?');
+    this.rankOf = sql('SELECT rank FROM sluice_message WHERE id = ?');
+    this.oldest = sql('SELECT published FROM sluice_message WHERE grp = ? ORDER BY published LIMIT 1');
+
+    this.addReadyRange = sql(
+      'INSERT INTO sluice_ready SELECT grp, rank, id, 0, 0 FROM sluice_message WHERE id BETWEEN ? AND ?',
+    );
+    this.addReady = sql('INSERT INTO sluice_ready VALUES (?, ?, ?, ?, ?)');
+    this.firstReady = sql(
+      `SELECT m.id, m.number, m.rank, m.published, m.deadline, m.key, m.headers, m.form, m.body, r.attempts
+       FROM sluice_ready r CROSS JOIN sluice_message m ON m.id = r.id WHERE r.grp = ? ORDER BY r.rank, r.id LIMIT ?`,
+    );
+    this.anyReady = sql('SELECT 1 FROM sluice_ready WHERE grp = ? LIMIT 1');
+    this.removeReadyUpTo = sql('DELETE FROM sluice_ready WHERE grp = ? AND (rank, id) <= (?, ?)');
+    this.removeReady = sql('DELETE FROM sluice_ready WHERE grp = ? AND rank = ? AND id = ? AND token = ?');
+    this.withdrawReady = sql('SELECT attempts, token FROM sluice_ready WHERE grp = ? AND rank = ? AND id = ?');
+    this.countReady = sql('SELECT count(*) AS count FROM sluice_ready WHERE grp = ?');
+
+    this.addTimed = sql(
+      'INSERT INTO sluice_timed (grp, id, kind, due, since, attempts, token) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    );
+    this.leaseReady = sql(
+      `INSERT INTO sluice_timed SELECT id, grp, 1, ?, ?, attempts + 1, ? FROM sluice_ready
+       WHERE grp = ? ORDER BY rank, id LIMIT ?`,
+    );
+    this.removeLease = sql('DELETE FROM sluice_timed WHERE id = ? AND token = ?');
+    this.extendLease = sql('UPDATE sluice_timed SET due = ?, since = ? WHERE id = ? AND token = ?');
+    this.removeTimed = sql('DELETE FROM sluice_timed WHERE id = ?');
+    this.due = sql(
+      `SELECT t.id, t.kind, t.attempts, t.token, m.rank, m.key
+       FROM sluice_timed t CROSS JOIN sluice_message m ON m.id = t.id
+       WHERE t.grp = ? AND t.kind IN (1, 2, 3) AND t.due <= ? LIMIT ?`,
+    );
+    this.nextDue = sql(
+      `SELECT min(due) AS due FROM (
+         SELECT min(due) AS due FROM sluice_timed WHERE grp = ? AND kind = 1
+         UNION ALL SELECT min(due) FROM sluice_timed WHERE grp = ? AND kind = 2
+         UNION ALL SELECT min(due) FROM sluice_timed WHERE grp = ? AND kind = 3)`,
+    );
+    this.countTimed = sql('SELECT count(*) AS count FROM sluice_timed WHERE grp = ? AND kind = ?');
+    this.shorten = sql(
+      `UPDATE sluice_timed SET due = ? + (due - since), since = ? WHERE grp = ? AND kind IN (1, 2) AND since > ?`,
+    );
+
+    this.addHead = sql('INSERT INTO sluice_head VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
+    this.head = sql(
+      'SELECT h.id, m.rank FROM sluice_head h CROSS JOIN sluice_message m ON m.id = h.id WHERE h.grp = ? AND h.line = ?',
+    );
+    this.setHead = sql('UPDATE sluice_head SET id = ? WHERE grp = ? AND line = ?');
+    this.removeHead = sql('DELETE FROM sluice_head WHERE grp = ? AND line = ?');
+    this.addBlocked = sql('INSERT INTO sluice_blocked VALUES (?, ?, ?, ?, ?)');
+    this.firstBlocked = sql(
+      `SELECT b.id, b.attempts, b.token, m.rank FROM sluice_blocked b CROSS JOIN sluice_message m ON m.id = b.id
+       WHERE b.grp = ? AND b.line = ? ORDER BY b.id LIMIT 1`,
+    );
+    this.isBlocked = sql('SELECT 1 FROM sluice_blocked WHERE grp = ? AND line = ? AND id = ? AND token = ?');
+    this.removeBlocked = sql('DELETE FROM sluice_blocked WHERE grp = ? AND line = ? AND id = ? AND token = ?');
+    this.countBlocked = sql('SELECT count(*) AS count FROM sluice_blocked WHERE grp = ?');
+
+    this.bury = sql(
+      `INSERT INTO sluice_dead (id, grp, died, attempts, reason, error, ${CARRIED})
+       SELECT ?, grp, ?, ?, ?, ?, ${CARRIED} FROM sluice_message WHERE id = ?`,
+    );
+    this.dead = sql(`SELECT * FROM sluice_dead WHERE grp = ? AND id > ? AND died > ? ORDER BY id LIMIT ?`);
+    this.deadOf = sql('SELECT id FROM sluice_dead WHERE grp = ? AND number = ? AND died > ?');
+    this.oldestDead = sql('SELECT id FROM sluice_dead WHERE grp = ? AND died > ? ORDER BY id LIMIT ?');
+    this.deadLine = sql('SELECT key FROM sluice_dead WHERE id = ?');
+    this.countDead = sql('SELECT count(*) AS count FROM sluice_dead WHERE grp = ? AND died > ?');
+    this.forgetDead = sql(
+      'DELETE FROM sluice_dead WHERE id IN (SELECT id FROM sluice_dead WHERE grp = ? AND died <= ? LIMIT ?)',
+    );
+    this.removeDead = sql('DELETE FROM sluice_dead WHERE id = ?');
+    this.revive = sql(
+      `INSERT INTO sluice_message (id, grp, ${CARRIED}) SELECT ?, grp, ${CARRIED} FROM sluice_dead WHERE id = ?`,
+    );
+
+    this.remembered = sql('SELECT number, until FROM sluice_dedupe WHERE topic = ? AND name = ? AND until > ?');
+    this.remember = sql(
+      `INSERT INTO sluice_dedupe VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET number = excluded.number, until = excluded.until`,
+    );
+    this.forget = sql(
+      `DELETE FROM sluice_dedupe WHERE (topic, name) IN
+         (SELECT topic, name FROM sluice_dedupe WHERE until <= ? ORDER BY until LIMIT ?)`,
+    );
+  }
+}

@@ -1,0 +1,175 @@
+/** Takes that wait for messages of one group, in this process. The first gets what comes first. */
+import type { SchedulerLike, Subscription } from 'rxjs';
+import type { Message } from '../../queue/store.js';
+import type { Commits } from './commits.js';
+import type { Statements } from './statements.js';
+import { DUE_AT_ONCE, moveDue, nextDue, take, type GroupRow } from './take.js';
+import { storeError } from './trouble.js';
+import type { Transaction } from './transaction.js';
+
+/** One take. */
+export class Taker {
+  constructor(
+    readonly want: number,
+    readonly visibility: number,
+    readonly owner: object,
+    private readonly signal: AbortSignal,
+    private readonly resolve: (messages: readonly Message[]) => void,
+    private readonly reject: (error: unknown) => void,
+    private readonly leave: (taker: Taker) => void,
+  ) {
+    signal.addEventListener('abort', this.onAbort);
+  }
+
+  done(messages: readonly Message[]): void {
+    this.end();
+    this.resolve(messages);
+  }
+
+  failed(error: unknown): void {
+    this.end();
+    this.reject(error);
+  }
+
+  private readonly onAbort = (): void => {
+    this.leave(this);
+    this.done([]);
+  };
+
+  private end(): void {
+    this.signal.removeEventListener('abort', this.onAbort);
+  }
+}
+
+/** What was given to whom, and when there may be more. */
+interface Served {
+  readonly gifts: readonly (readonly [Taker, readonly Message[]])[];
+  /** When the next one is due, for those who got nothing: `-Infinity` for at once. */
+  readonly due: number;
+}
+
+/** A longer delay would go off at once. */
+const LONGEST = 2_147_483_647;
+/** One so short that it moves no clock would have the alarm set for ever. */
+const SHORTEST = 1e-3;
+
+export class Takers {
+  /** In the order in which they came. */
+  private readonly waiting = new Set<Taker>();
+  private serving = false;
+  private alarm: Subscription | undefined;
+  /** When the next message is due. */
+  private due = Infinity;
+  /** The time when it was last looked. At first it is any: the clock may have been set back since others wrote. */
+  private latest = Infinity;
+
+  constructor(
+    readonly group: GroupRow,
+    private readonly sql: Statements,
+    private readonly commits: Commits,
+    private readonly scheduler: SchedulerLike,
+    private readonly changed: (takers: Takers) => void,
+  ) {}
+
+  get size(): number {
+    return this.waiting.size;
+  }
+
+  take(want: number, visibility: number, owner: object, signal: AbortSignal): Promise<readonly Message[]> {
+    return new Promise((resolve, reject) => {
+      this.waiting.add(new Taker(want, visibility, owner, signal, resolve, reject, this.leave));
+      this.serve();
+      this.changed(this);
+    });
+  }
+
+  /** Another connection, or this one, has committed something, or time is over. */
+  look(): void {
+    if (this.waiting.size === 0 || this.serving) return;
+    try {
+      this.lookNow(this.scheduler.now());
+    } catch (error) {
+      this.failed(storeError('nothing was taken', error));
+    }
+  }
+
+  private lookNow(now: number): void {
+    if (now < this.latest || this.sql.anyReady.get(this.group.id) !== undefined) return this.serve();
+    this.due = nextDue(this.sql, this.group);
+    if (this.due <= now) this.serve();
+    else this.setAlarm(now);
+  }
+
+  /** Those who wait get what there is, with the next transaction. */
+  serve(): void {
+    if (this.waiting.size === 0 || this.serving) return;
+    this.serving = true;
+    this.commits.ask({
+      weight: [...this.waiting].reduce((sum, { want }) => sum + Math.min(want, 256), 1),
+      run: (tx) => this.give(tx),
+      done: (served: Served) => this.done(served),
+      failed: (error) => this.failed(error),
+    });
+  }
+
+  close(): void {
+    for (const taker of this.waiting) taker.done([]);
+    this.waiting.clear();
+    this.setAlarm(Infinity);
+  }
+
+  /** What a clock that was set back would hold up is due when it would have been had it begun to wait now. */
+  repair(tx: Transaction): void {
+    if (tx.now < this.latest) tx.sql.shorten.run(tx.now, tx.now, this.group.id, tx.now);
+    this.latest = tx.now;
+  }
+
+  private give(tx: Transaction): Served {
+    tx.flush();
+    this.repair(tx);
+    const moved = moveDue(tx, this.group);
+    const gifts: [Taker, readonly Message[]][] = [];
+    for (const taker of this.waiting) {
+      const messages = take(tx, this.group, taker.want, taker.visibility, taker.owner);
+      if (messages.length === 0) break;
+      gifts.push([taker, messages]);
+    }
+    if (gifts.length === this.waiting.size) return { gifts, due: Infinity };
+    if (moved >= DUE_AT_ONCE) return { gifts, due: -Infinity };
+    return { gifts, due: nextDue(tx.sql, this.group) };
+  }
+
+  private done({ gifts, due }: Served): void {
+    this.serving = false;
+    for (const [taker, messages] of gifts) {
+      this.waiting.delete(taker);
+      taker.done(messages);
+    }
+    this.due = due;
+    if (this.waiting.size > 0 && due <= this.scheduler.now()) this.serve();
+    else this.setAlarm(this.scheduler.now());
+    this.changed(this);
+  }
+
+  private failed(error: unknown): void {
+    this.serving = false;
+    const waiting = [...this.waiting];
+    this.waiting.clear();
+    for (const taker of waiting) taker.failed(error);
+    this.setAlarm(Infinity);
+    this.changed(this);
+  }
+
+  private setAlarm(now: number): void {
+    this.alarm?.unsubscribe();
+    this.alarm = undefined;
+    if (this.waiting.size === 0 || this.due === Infinity) return;
+    this.alarm = this.scheduler.schedule(() => this.look(), Math.min(LONGEST, Math.max(SHORTEST, this.due - now)));
+  }
+
+  private readonly leave = (taker: Taker): void => {
+    this.waiting.delete(taker);
+    if (this.waiting.size === 0) this.setAlarm(this.scheduler.now());
+    this.changed(this);
+  };
+}

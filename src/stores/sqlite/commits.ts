@@ -15,6 +15,8 @@ import { isBusy, isOwnFault, storeError } from './trouble.js';
 export interface Request<R> {
   /** About how many rows it touches. */
   readonly weight: number;
+  /** It need not survive a loss of power: after one nobody holds a lease any more. */
+  readonly volatile?: boolean;
   /** May be called again, in another transaction, if the first is rolled back. */
   run(tx: Transaction): R;
   done(result: R): void;
@@ -37,6 +39,7 @@ export class Commits {
   /** When they were first kept from the file by others; by a clock of the real world, for it is another process that is waited for. */
   private keptSince: number | undefined;
   private begun = false;
+  private full: boolean;
   private idle: (() => void) | undefined;
 
   constructor(
@@ -44,7 +47,9 @@ export class Commits {
     private readonly sql: Statements,
     private readonly now: () => number,
     private readonly committed: (tx: Transaction) => void,
-  ) {}
+  ) {
+    this.full = connection.durability === 'full';
+  }
 
   ask<R>(request: Request<R>): void {
     this.asked.push(request);
@@ -106,7 +111,7 @@ export class Commits {
     for (;;) {
       let current: Asked | undefined;
       try {
-        this.begin();
+        this.begin([...left].every((request) => request.volatile));
         const tx = new Transaction(this.sql, this.now());
         for (current of left) current.result = current.run(tx);
         current = undefined;
@@ -126,9 +131,14 @@ export class Commits {
     }
   }
 
-  private begin(): void {
-    const { database, own } = this.connection;
-    if (own !== undefined) this.sql.begin.run();
+  private begin(volatile: boolean): void {
+    const { database, own, durability } = this.connection;
+    if (own !== undefined) {
+      if (durability === 'full' && this.full === volatile)
+        own.exec(`PRAGMA synchronous = ${volatile ? 'NORMAL' : 'FULL'}`);
+      this.full = !volatile;
+      this.sql.begin.run();
+    }
     // The application's own transaction is no place for this one.
     else if (inTransaction(database)) throw new StoreError('sqlite', 'busy', 'the database has a transaction open');
     else waiting(database, SHORT_WAIT, () => this.sql.begin.run());

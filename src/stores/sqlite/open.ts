@@ -19,6 +19,7 @@ export interface Connection {
   readonly file: string;
   /** Undefined where it is the application's. */
   readonly own: OwnDatabase | undefined;
+  readonly durability: Durability;
 }
 
 export function openPath(path: string, durability: Durability): Connection {
@@ -33,7 +34,7 @@ export function openPath(path: string, durability: Durability): Connection {
     const pragmas = `PRAGMA busy_timeout = ${SHORT_WAIT}; PRAGMA synchronous = ${durability}; PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = MEMORY`;
     database.exec(pragmas);
     patiently(database, () => prepareFile(database));
-    return { database, own, file: realPath(fileOf(database)) };
+    return { database, own, durability, file: realPath(fileOf(database)) };
   } catch (error) {
     own?.close();
     throw storeError(`\`${path}\` can not be used`, error);
@@ -49,7 +50,7 @@ export function adopt(database: SqliteDatabase, durability: Durability): Connect
       if (synchronous < wanted) database.exec(`PRAGMA synchronous = ${wanted}`);
       prepareFile(database);
     });
-    return { database, own: undefined, file: realPath(fileOf(database)) };
+    return { database, own: undefined, durability, file: realPath(fileOf(database)) };
   } catch (error) {
     throw storeError('the database can not be used', error);
   }

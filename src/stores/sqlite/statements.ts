@@ -185,9 +185,9 @@ export class Statements {
       `INSERT INTO sluice_dead (id, grp, died, attempts, reason, error, ${CARRIED})
        SELECT ?, grp, ?, ?, ?, ?, ${CARRIED} FROM sluice_message WHERE id = ?`,
     );
-    this.dead = sql(`SELECT * FROM sluice_dead WHERE grp = ? AND id > ? AND died > ? ORDER BY id LIMIT ?`);
+    this.dead = sql(`SELECT * FROM sluice_dead WHERE grp = ? AND id > ? AND +died > ? ORDER BY id LIMIT ?`);
     this.deadOf = sql('SELECT id FROM sluice_dead WHERE grp = ? AND number = ? AND died > ?');
-    this.oldestDead = sql('SELECT id FROM sluice_dead WHERE grp = ? AND died > ? ORDER BY id LIMIT ?');
+    this.oldestDead = sql('SELECT id FROM sluice_dead WHERE grp = ? AND +died > ? ORDER BY id LIMIT ?');
     this.deadLine = sql('SELECT key FROM sluice_dead WHERE id = ?');
     this.countDead = sql('SELECT count(*) AS count FROM sluice_dead WHERE grp = ? AND died > ?');
     this.forgetDead = sql(

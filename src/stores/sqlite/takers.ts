@@ -106,6 +106,7 @@ export class Takers {
     this.serving = true;
     this.commits.ask({
       weight: [...this.waiting].reduce((sum, { want }) => sum + Math.min(want, 256), 1),
+      volatile: true,
       run: (tx) => this.give(tx),
       done: (served: Served) => this.done(served),
       failed: (error) => this.failed(error),

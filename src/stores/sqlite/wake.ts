@@ -1,14 +1,14 @@
 /**
  * Tells a store that its file may have changed, while somebody waits for that: other stores of this process say so; of other processes the
  * write-ahead log is watched, into which each commit writes. It is written before the commit can be seen, and some file systems do not tell
- * at all: so it is looked again a few times after, and every quarter of a second in any case. A look is one number that SQLite has in memory.
+ * at all: so it is looked again a few times after, and twice a second in any case. A look is one number that SQLite has in memory.
  *
  * Here time is that of the real world: it is another process that is waited for.
  */
 import { watch, type FSWatcher } from 'node:fs';
 
 /** Milliseconds between two looks while somebody waits. */
-const POLL = 250;
+const POLL = 500;
 /** Milliseconds after which it is looked again when the log was written to, each time twice as long. */
 const AGAIN = 1;
 
@@ -25,7 +25,7 @@ export class Wake {
   /**
    * @param file its real path; empty where nobody else can have it
    * @param version a number that changes when another connection commits
-   * @param changed called while somebody waits: when there was a commit, or a quarter of a second is over
+   * @param changed called while somebody waits: when there was a commit, or it is time to look
    */
   constructor(
     private readonly file: string,

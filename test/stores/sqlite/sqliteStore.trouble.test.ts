@@ -1,0 +1,184 @@
+/** What may be wrong with a file, and with the disk that it is on. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { sqliteStore } from '../../../src/stores/sqlite/index.js';
+import { bundle, connect, folder, FOREVER, message, open, outcome, queueOf, takeNow } from './helpers.js';
+
+const trouble = (what: string): Error => expect.objectContaining({ code: 'SLUICE_STORE', trouble: what }) as Error;
+
+describe('a file that can not be used', () => {
+  test('a folder', () => {
+    expect(() => sqliteStore({ path: folder() })).toThrow(trouble('unavailable'));
+  });
+
+  test('in a folder that is not there', () => {
+    expect(() => sqliteStore({ path: join(folder(), 'none', 'a.db') })).toThrow(trouble('unavailable'));
+  });
+
+  test('not a database', () => {
+    const path = join(folder(), 'a.db');
+    writeFileSync(path, 'This is a text, and long enough not to be taken for the beginning of a database.'.repeat(20));
+    expect(() => sqliteStore({ path })).toThrow(trouble('corrupt'));
+    expect(readFileSync(path, 'utf8')).toMatch(/^This is a text/);
+  });
+
+  test('damaged', async () => {
+    const path = join(folder(), 'a.db');
+    const store = sqliteStore({ path });
+    await queueOf(store).topic.put(
+      Array.from({ length: 500 }, () => message('x'.repeat(500))),
+      false,
+    );
+    await store.close();
+    const bytes = readFileSync(path);
+    bytes.fill(0x5a, 4_096); // all but the first page
+    writeFileSync(path, bytes);
+    expect(() => sqliteStore({ path })).toThrow(trouble('corrupt'));
+  });
+
+  test('of a newer version, which it says', () => {
+    const database = connect(join(folder(), 'a.db'));
+    database.exec('CREATE TABLE sluice_schema (version INTEGER PRIMARY KEY); INSERT INTO sluice_schema VALUES (99)');
+    expect(() => sqliteStore({ database })).toThrow(trouble('schema'));
+    expect(() => sqliteStore({ database })).toThrow(/version 99.*newer sluice/);
+  });
+
+  test('half made: nothing of it is left', () => {
+    const database = connect(join(folder(), 'a.db'));
+    database.exec('CREATE TABLE sluice_group (mine)'); // the application's, or what not
+    expect(() => sqliteStore({ database })).toThrow(trouble('unavailable'));
+    const tables = database.prepare("SELECT count(*) AS count FROM sqlite_master WHERE type = 'table'").get();
+    expect(tables).toMatchObject({ count: 1 });
+  });
+});
+
+describe('a file that others hold', () => {
+  test('what is asked for waits for it, and the event loop does not', async () => {
+    const path = join(folder(), 'a.db');
+    const { topic, group } = queueOf(open({ path }));
+    const other = connect(path);
+    other.exec('BEGIN IMMEDIATE');
+    let done = false;
+    const put = topic.put([message('a')], false).then(() => (done = true));
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(done).toBe(false);
+    other.exec('COMMIT');
+    await put;
+    expect(await takeNow(group)).toHaveLength(1);
+  });
+
+  test('a store is closed when what was asked for is done', async () => {
+    const path = join(folder(), 'a.db');
+    const store = sqliteStore({ path });
+    const put = queueOf(store).topic.put([message('a')], false);
+    const other = connect(path);
+    other.exec('BEGIN IMMEDIATE');
+    await new Promise((resolve) => setImmediate(resolve));
+    const closed = store.close();
+    other.exec('COMMIT');
+    await Promise.all([closed, put]);
+    expect(await takeNow(queueOf(open({ path })).group)).toHaveLength(1);
+  });
+
+  test('a transaction of the application on the same connection is not ended by the store', async () => {
+    const database = connect(join(folder(), 'a.db'));
+    const { topic, group } = queueOf(open({ database }));
+    database.exec('CREATE TABLE mine (a); BEGIN; INSERT INTO mine VALUES (1)');
+    const put = topic.put([message('a')], false);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(() => queueOf({ topic: () => topic } as never)).not.toThrow();
+    database.exec('ROLLBACK');
+    await put;
+    expect(database.prepare('SELECT count(*) AS count FROM mine').get()).toMatchObject({ count: 0 });
+    expect(await takeNow(group)).toHaveLength(1);
+  });
+});
+
+/** A small file system, where we may make one. */
+function mount(options: string): string | undefined {
+  const path = join(folder(), 'disk');
+  mkdirSync(path);
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path]).status !== 0) return undefined;
+  onTestFinished(() => void execFileSync('umount', ['-l', path]));
+  return path;
+}
+
+describe('a disk', () => {
+  test('that is full: nothing that was acknowledged is lost, and the store goes on when there is space', async (context) => {
+    const path = mount('size=1m');
+    if (path === undefined) return context.skip('no file system can be mounted here');
+    const ballast = join(path, 'ballast');
+    writeFileSync(ballast, Buffer.alloc(300_000));
+    const { topic, group } = queueOf(open({ path: join(path, 'a.db') }));
+    let put = 0;
+    const refused = async (): Promise<unknown> => {
+      for (;;) {
+        try {
+          await topic.put([message('x'.repeat(10_000))], false);
+          put++;
+        } catch (error) {
+          return error;
+        }
+      }
+    };
+    expect(await refused()).toMatchObject({ code: 'SLUICE_STORE', trouble: 'full' });
+    await expect(topic.put([message('x'.repeat(10_000))], false)).rejects.toMatchObject({ trouble: 'full' });
+    rmSync(ballast);
+    expect(await refused()).toMatchObject({ trouble: 'full' });
+    rmSync(ballast, { force: true });
+    execFileSync('mount', ['-o', 'remount,size=8m', path]);
+    await topic.put([message('the last')], false);
+    const taken = await takeNow(group);
+    expect(taken).toHaveLength(put + 1);
+    expect(taken.at(-1)!.body).toBe('the last');
+    expect(new Set(await group.settle(taken.map((one) => outcome(one))))).toEqual(new Set(['settled']));
+  });
+
+  test('that is read-only is refused, or what is asked for is', async (context) => {
+    const path = mount('size=4m');
+    if (path === undefined) return context.skip('no file system can be mounted here');
+    const first = sqliteStore({ path: join(path, 'a.db') });
+    await queueOf(first).topic.put([message('a')], false);
+    await first.close();
+    execFileSync('mount', ['-o', 'remount,ro', path]);
+    expect(() => sqliteStore({ path: join(path, 'a.db') })).toThrow(/read-only|can not be (opened|written to)/);
+    expect(() => sqliteStore({ path: join(path, 'b.db') })).toThrow(trouble('unavailable'));
+    execFileSync('mount', ['-o', 'remount,rw', path]);
+    expect(await takeNow(queueOf(open({ path: join(path, 'a.db') })).group)).toHaveLength(1);
+  });
+
+  test('whose file may not grow (RLIMIT_FSIZE)', () => {
+    const path = folder();
+    const script = join(path, 'grow.mjs');
+    writeFileSync(
+      script,
+      `import { sqliteStore } from ${JSON.stringify(bundle(path))};
+      process.on('SIGXFSZ', () => {});
+      const store = sqliteStore({ path: ${JSON.stringify(join(path, 'a.db'))} });
+      const topic = store.topic('queue', { order: 'none', capacity: Infinity, dedupeWindow: 1 });
+      topic.group('', { visibilityTimeout: 60_000, retention: Infinity });
+      const none = { key: undefined, headers: undefined, deadline: undefined, dedupeId: undefined };
+      const message = { ...none, body: 'x'.repeat(10_000), priority: 0, publishedAt: 1, notBefore: 0 };
+      let put = 0;
+      for (let error; error === undefined; ) {
+        await topic.put([message], false).then(() => put++, (reason) => (error = reason));
+        if (error !== undefined) console.log(JSON.stringify({ put, trouble: error.trouble, code: error.code }));
+      }
+      process.kill(process.pid, 'SIGKILL');`,
+    );
+    const { stdout } = spawnSync('sh', ['-c', `ulimit -f 600; exec "${process.execPath}" "${script}"`]);
+    const {
+      put,
+      trouble: what,
+      code,
+    } = JSON.parse(stdout.toString()) as { put: number; trouble: string; code: string };
+    expect(code).toBe('SLUICE_STORE');
+    expect(['full', 'unavailable']).toContain(what);
+    return takeNow(queueOf(open({ path: join(path, 'a.db') })).group).then((taken) => {
+      expect(taken).toHaveLength(put);
+      expect(FOREVER.aborted).toBe(false);
+    });
+  });
+});

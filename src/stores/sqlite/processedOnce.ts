@@ -74,16 +74,23 @@ CREATE TABLE IF NOT EXISTS sluice_processed (scope NOT NULL, id NOT NULL, at NUM
 CREATE INDEX IF NOT EXISTS sluice_processed_age ON sluice_processed (scope, at);
 `;
 
+const FORGET = `DELETE FROM sluice_processed WHERE (scope, id) IN
+  (SELECT scope, id FROM sluice_processed WHERE scope = ? AND at <= ? ORDER BY at LIMIT ${GO})`;
+
 function run(database: SqliteDatabase, id: string, work: () => unknown, options: ProcessedOptions): boolean {
   const { keepFor = MONTH, scheduler = asyncScheduler } = options;
   const scope = stored(options.scope);
   const now = scheduler.now();
   database.exec(TABLE);
-  const forget = `DELETE FROM sluice_processed WHERE (scope, id) IN
-    (SELECT scope, id FROM sluice_processed WHERE scope = ? AND at <= ? ORDER BY at LIMIT ${GO})`;
-  if (keepFor !== Infinity) prepare(database, forget).run(scope, now - keepFor);
-  const note = prepare(database, 'INSERT INTO sluice_processed VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
-  if (Number(note.run(scope, stored(id), now).changes) === 0) return false;
+  const over = now - keepFor;
+  // One whose time is over counts as new, also while it is not its turn to go.
+  const note = prepare(
+    database,
+    `INSERT INTO sluice_processed VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET at = excluded.at WHERE at <= ?`,
+  );
+  if (Number(note.run(scope, stored(id), now, over).changes) === 0) return false;
+  if (keepFor !== Infinity) prepare(database, FORGET).run(scope, over);
   const result = work();
   if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
     (result as Promise<unknown>).then(undefined, () => undefined); // it was refused: what comes of it is nobody's

@@ -9,7 +9,7 @@ import { bundle, folder, FOREVER, message, open, outcome, queueOf } from './help
 interface Setting {
   readonly path: string;
   /** A process that runs `script`, in which there are `group`, `topic`, `message`, `outcome`, `FOREVER`. */
-  start(script: string): ChildProcess;
+  readonly start: (script: string) => ChildProcess;
 }
 
 function setUp(): Setting {
@@ -136,16 +136,14 @@ test('what was acknowledged before a process was killed is there', async () => {
   expect(there.map(({ body }) => Number(body))).toEqual(there.map((_, index) => index));
 });
 
-test('that open a new file at once do not get into the way of each other', async () => {
+test('those that open a new file at once do not get into the way of each other', async () => {
   const { path, start } = setUp();
-  const children = Array.from({ length: 3 }, () =>
-    start(`await topic.put([message('a')], false); await store.close(); process.disconnect();`),
-  );
+  const children = Array.from({ length: 3 }, () => start(`await store.close(); process.disconnect();`));
   const codes = await Promise.all(children.map((child) => once(child, 'exit')));
   expect(codes).toEqual([
     [0, null],
     [0, null],
     [0, null],
   ]);
-  expect(await queueOf(open({ path })).group.count!()).toMatchObject({ oldest: expect.any(Number) });
+  expect(await queueOf(open({ path })).group.count!()).toMatchObject({ oldest: undefined });
 });

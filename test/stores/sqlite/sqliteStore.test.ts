@@ -150,7 +150,7 @@ describe('time', () => {
       now: () => time.now + clock.offset,
       schedule: (...args: Parameters<typeof time.scheduler.schedule>) => time.scheduler.schedule(...args),
     };
-    const store = open({ path: ':memory:', scheduler: scheduler as never });
+    const store = open({ path: ':memory:', scheduler: scheduler });
     return { ...queueOf(store, 'a', { visibilityTimeout, order: 'key' }), time, clock };
   };
 

@@ -42,7 +42,7 @@ const RULES: Record<keyof ProcessedOptions, Rule> = {
  * @throws OptionError for options that are none
  * @throws ReturnError when `work` returns a promise; what it wrote until then is undone
  *
- * ```ts
+ * ```ts no-run: needs better-sqlite3, built for the Node that runs it
  * import Database from 'better-sqlite3';
  * import { processedOnce } from 'sluice/sqlite';
  *
@@ -89,8 +89,9 @@ function run(database: SqliteDatabase, id: string, work: () => unknown, options:
     `INSERT INTO sluice_processed VALUES (?, ?, ?)
      ON CONFLICT DO UPDATE SET at = excluded.at WHERE at <= ?`,
   );
-  if (Number(note.run(scope, stored(id), now, over).changes) === 0) return false;
+  const fresh = Number(note.run(scope, stored(id), now, over).changes) === 1;
   if (keepFor !== Infinity) prepare(database, FORGET).run(scope, over);
+  if (!fresh) return false;
   const result = work();
   if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
     (result as Promise<unknown>).then(undefined, () => undefined); // it was refused: what comes of it is nobody's

@@ -24,8 +24,14 @@ const LAYERS: [layer: RegExp, allowed: RegExp][] = [
   [/^src\/delivery\//, /^(src\/(core\/.*|flow\/.*|errors\.ts|options\.ts)|rxjs)$/],
   [/^src\/index\.ts$/, /^src\/(flow\/.*|delivery\/.*|errors\.ts)$/],
   [/^src\/queue\//, /^(src\/(core\/.*|flow\/.*|delivery\/.*|errors\.ts|options\.ts)|rxjs)$/],
-  [/^src\/stores\/memory\//, /^(src\/(core\/.*|queue\/(store|errors)\.ts|errors\.ts|options\.ts)|rxjs)$/],
-  [/^src\/stores\/sqlite\//, /^(src\/(core\/.*|queue\/(store|errors)\.ts|errors\.ts|options\.ts)|rxjs|node:\w+)$/],
+  [
+    /^src\/stores\/memory\//,
+    /^(src\/(core\/.*|delivery\/lease\.ts|queue\/(store|errors)\.ts|errors\.ts|options\.ts)|rxjs)$/,
+  ],
+  [
+    /^src\/stores\/sqlite\//,
+    /^(src\/(core\/.*|delivery\/lease\.ts|queue\/(store|errors)\.ts|errors\.ts|options\.ts)|rxjs|node:\w+)$/,
+  ],
   [/^src\/monitor\//, /^(src\/(core\/.*|flow\/.*|(errors|options)\.ts)|rxjs|hdr-histogram-js\/.*)$/],
   [/^src\/http\//, /^(src\/(core\/.*|flow\/.*|(errors|options)\.ts)|rxjs|structured-headers)$/],
   [/^src\/node\//, /^(src\/(core\/.*|flow\/.*|(index|errors|options)\.ts)|rxjs|node:\w+)$/],
@@ -85,6 +91,16 @@ const ELSEWHERE: Record<string, { file: string; test: string; page: string }> = 
     page: 'docs/http/admission.md',
   },
   frame: { file: 'src/terminal/frame.ts', test: 'test/terminal/frame.test.ts', page: 'docs/monitor/terminal.md' },
+  sqliteStore: {
+    file: 'src/stores/sqlite/sqliteStore.ts',
+    test: 'test/stores/sqlite/sqliteStore.test.ts',
+    page: 'docs/stores/sqlite.md',
+  },
+  processedOnce: {
+    file: 'src/stores/sqlite/processedOnce.ts',
+    test: 'test/stores/sqlite/processedOnce.test.ts',
+    page: 'docs/guides/idempotent-handlers.md',
+  },
   Sink: { file: 'src/flow/sinks/sink.ts', test: 'test/flow/sinks/sink.test.ts', page: 'docs/writing-your-own.md' },
 };
 /** Which folder of docs/ has the page of what needs Node. */

@@ -1,9 +1,9 @@
 import type { Settled } from '../../delivery/lease.js';
 import { expected } from '../../options.js';
 import type { GroupTerms, Message, StoreCounts, StoreDeadLetter, StoreGroup, StoreOutcome } from '../../queue/store.js';
+import type { Core } from './core.js';
 import { LEASED, RETRYING, SCHEDULED } from './schema.js';
 import { extend, forgetDead, revive, settle } from './settle.js';
-import type { SqliteTopic } from './sqliteTopic.js';
 import type { DeadRow } from './statements.js';
 import { DUE_AT_ONCE, moveDue, type GroupRow } from './take.js';
 import { bodyOf, headersOf, idOf, numberOf, Taken, type Lease } from './taken.js';
@@ -22,7 +22,9 @@ export class SqliteGroup implements StoreGroup {
   private readonly ends = new Map<string, number>();
 
   constructor(
-    private readonly topic: SqliteTopic,
+    private readonly core: Core,
+    /** Messages that the topic may have. */
+    private readonly capacity: number,
     private readonly takers: Takers,
     private readonly terms: GroupTerms,
   ) {
@@ -30,7 +32,7 @@ export class SqliteGroup implements StoreGroup {
   }
 
   take(want: number, signal: AbortSignal): Promise<readonly Message[]> {
-    const { core } = this.topic;
+    const { core } = this;
     if (core.closed) return core.refuse();
     if (signal.aborted || want < 1) return Promise.resolve([]);
     return this.takers.take(want, this.terms.visibilityTimeout, this.owner, signal);
@@ -80,8 +82,8 @@ export class SqliteGroup implements StoreGroup {
   }
 
   async redrive(which: readonly string[] | number): Promise<number> {
-    const { topic, row } = this;
-    return this.inParts(which, (tx, ids) => revive(tx, row, topic.terms.capacity - tx.liveOf(row.id), ids));
+    const { capacity, row } = this;
+    return this.inParts(which, (tx, ids) => revive(tx, row, capacity - tx.liveOf(row.id), ids));
   }
 
   async purge(ids: readonly string[] | 'all'): Promise<number> {
@@ -96,7 +98,7 @@ export class SqliteGroup implements StoreGroup {
   }
 
   private inTransaction<R>(weight: number, run: (tx: Transaction) => R): Promise<R> {
-    const { core } = this.topic;
+    const { core } = this;
     return core.closed ? core.refuse() : core.commits.promise(weight, run);
   }
 

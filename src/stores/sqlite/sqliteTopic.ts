@@ -8,7 +8,7 @@ export class SqliteTopic implements StoreTopic {
   private readonly waiting = new Set<() => void>();
 
   constructor(
-    readonly core: Core,
+    private readonly core: Core,
     readonly id: number,
     readonly terms: TopicTerms,
   ) {}
@@ -41,7 +41,7 @@ export class SqliteTopic implements StoreTopic {
   }
 
   group(name: string, terms: GroupTerms): StoreGroup {
-    return new SqliteGroup(this, this.core.takers(this, name), terms);
+    return new SqliteGroup(this.core, this.terms.capacity, this.core.takers(this, name), terms);
   }
 
   /** Those who wait for room are told when there is some: they put, and may find that others were faster. */

@@ -9,7 +9,7 @@ import { watch, type FSWatcher } from 'node:fs';
 
 /** Milliseconds between two looks while somebody waits. */
 const POLL = 500;
-/** Milliseconds after which it is looked again when the log was written to, each time twice as long. */
+/** Milliseconds after which it is looked again when the log was written to, then half as long again, and so on. */
 const AGAIN = 1;
 
 /** The stores of this process on each file. */
@@ -83,7 +83,7 @@ export class Wake {
 
   private readonly lookAgain = (): void => {
     this.again = undefined;
-    this.delay *= 2;
+    this.delay *= 1.5;
     if (this.delay <= POLL) this.again = setTimeout(this.lookAgain, this.delay);
     this.look();
   };

@@ -53,8 +53,8 @@ function builtIn(): { DatabaseSync: DatabaseClass } | undefined {
 }
 
 function missing(error: unknown): MissingPackageError {
-  const user = 'sqliteStore` (which can use `node:sqlite` too, of Node 22.13 or newer)` ';
-  return new MissingPackageError('better-sqlite3', '12', user, error);
+  const version = '12, or use Node 22.13 or newer, which has `node:sqlite`';
+  return new MissingPackageError('better-sqlite3', version, 'sqliteStore', error);
 }
 
 /** A statement whose rows are of type `R`. */

@@ -89,8 +89,8 @@ export function bodies(messages: readonly { body: string | Uint8Array }[]): (str
   return messages.map(({ body }) => body);
 }
 
-/** The store as one file of JavaScript in `folder`, for processes of their own. */
-export function bundle(folder: string): string {
+/** The store as one file of JavaScript in `folder`, for processes of their own; `alone`, without the packages that are installed. */
+export function bundle(folder: string, alone = false): string {
   const root = fileURLToPath(new URL('../../..', import.meta.url));
   const outfile = join(folder, 'sqlite.mjs');
   buildSync({
@@ -99,9 +99,9 @@ export function bundle(folder: string): string {
     bundle: true,
     platform: 'node',
     format: 'esm',
-    external: ['better-sqlite3', 'rxjs'],
+    external: alone ? [] : ['rxjs'],
     logLevel: 'silent',
   });
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  if (!alone) symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   return outfile;
 }

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { sqliteStore } from '../../../src/stores/sqlite/index.js';
-import { bundle, connect, folder, FOREVER, message, open, outcome, queueOf, takeNow } from './helpers.js';
+import { builtIn, bundle, connect, folder, FOREVER, message, open, outcome, queueOf, takeNow } from './helpers.js';
 
 const trouble = (what: string): Error => expect.objectContaining({ code: 'SLUICE_STORE', trouble: what }) as Error;
 
@@ -52,6 +52,25 @@ describe('a file that can not be used', () => {
     const tables = database.prepare("SELECT count(*) AS count FROM sqlite_master WHERE type = 'table'").get();
     expect(tables).toMatchObject({ count: 1 });
   });
+});
+
+test('without better-sqlite3 it takes what Node has, or says that there is neither', () => {
+  const dir = folder();
+  const script = join(dir, 'open.mjs');
+  const entry = JSON.stringify(bundle(dir, true));
+  writeFileSync(
+    script,
+    `import { sqliteStore } from ${entry};
+    try {
+      await sqliteStore({ path: ':memory:' }).close();
+      console.log('node:sqlite');
+    } catch (error) {
+      console.log(error.code, error.message);
+    }`,
+  );
+  const { stdout } = spawnSync(process.execPath, [script]);
+  const both = /^SLUICE_MISSING_PACKAGE `sqliteStore` needs the package `better-sqlite3`.*`node:sqlite`/;
+  expect(stdout.toString()).toMatch(builtIn() === undefined ? both : /^node:sqlite/);
 });
 
 describe('a file that others hold', () => {

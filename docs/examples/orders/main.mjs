@@ -1,6 +1,8 @@
-// Orders for three times what the e-mail service can take, with sluice and with mergeMap; customers of four classes; then a large file, streamed.
+// Orders for three times what the e-mail service can take, with sluice and with mergeMap; customers of four classes; a service that
+// is killed and loses nothing; then a large file, streamed.
 // @ts-check
 import { parseArgs } from 'node:util';
+import { durable } from './durable.mjs';
 import { end, message, postOrders, start } from './processes.mjs';
 import { count, Live, table } from './table.mjs';
 import { balanced, tripled } from './triple.mjs';
@@ -78,6 +80,7 @@ console.log(
 );
 
 const classes = await tripled(seconds);
+const lives = await durable(seconds);
 
 const file = start('ndjson.mjs', megabytes);
 const streamed = await message(file, 'streamed');
@@ -95,6 +98,7 @@ const checks = [
   ['sluice: every stage’s in = out + dropped + held, and nothing is held', sluice.snapshot.stages.every(balanced)],
   ['sluice: the e-mail service counted what was sent', sluice.sentByMailServer === sluice.sent],
   ...classes,
+  ...lives,
   ['NDJSON: every row was summed up', streamed.right],
   [`NDJSON: the heap stayed under ${HEAP_LIMIT_MB} MB`, streamed.heap < HEAP_LIMIT_MB],
 ];

@@ -1,6 +1,6 @@
 /** Small programs that install the packed tarball, as users would, and run. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, renameSync } from 'node:fs';
+import { cpSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createContext, runInContext } from 'node:vm';
 import { build } from 'esbuild';
@@ -78,6 +78,25 @@ test.each(['esm/metrics.js', 'cjs/metrics.cjs'])('%s, with prom-client and OpenT
   );
 });
 
+/** Node's own SQLite, where it has one that needs no flag. */
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+const builtIn = major > 22 || (major === 22 && minor >= 13);
+
+test.each(['esm/queue.js', 'cjs/queue.cjs'])('%s, with a driver of SQLite, and without', (program) => {
+  const memory = 'memory a ack';
+  const without = builtIn ? 'sqlite a ack' : 'SLUICE_MISSING_PACKAGE';
+  expect(lines(program)).toEqual([memory, without]);
+  // Copied, for to build it takes a minute; built for the Node that installed it: another takes its own instead.
+  const drivers = ['better-sqlite3', 'bindings', 'file-uri-to-path'];
+  const installed = (name: string): string => join(folder.path, 'node_modules', name);
+  for (const name of drivers) cpSync(join(root, 'node_modules', name), installed(name), { recursive: true });
+  try {
+    expect(lines(program)).toEqual([memory, 'sqlite a ack']);
+  } finally {
+    for (const name of drivers) rmSync(installed(name), { recursive: true });
+  }
+});
+
 test('CommonJS, and both formats in one process', () => {
   expect(lines('cjs/main.cjs')).toEqual([
     ...doubled,
@@ -105,6 +124,7 @@ test.each(['node16', 'bundler'])(
       'answered by the handler',
       'traced 1',
       'squared 4',
+      'ack after 1 attempt',
       'written a',
       'capacity SLUICE_OPTION',
     ]);

@@ -30,6 +30,7 @@ test('it has no runtime dependency', () => {
   expect(rxjs).toBe('^7.8.0');
   expect(optional).toEqual({
     '@opentelemetry/api': '^1.9.0',
+    'better-sqlite3': '>=11.0.0 <14.0.0',
     'fast-check': '^4.0.0',
     piscina: '^5.3.2',
     'prom-client': '^15.0.0',

@@ -1,11 +1,15 @@
 import { PassThrough } from 'node:stream';
-import { map, type Observable } from 'rxjs';
-import { boundedBuffer, OptionError, pool, pull, tokenBucket, toAsyncIterable, type PoolOptions } from 'sluice';
+import { map, take, type Observable } from 'rxjs';
+import { boundedBuffer, handle, OptionError, pool, pull, tokenBucket, toAsyncIterable } from 'sluice';
+import type { Delivery, Handled, PoolOptions } from 'sluice';
 import { admission, type Admission } from 'sluice/http';
 import { fromReadable, writeTo } from 'sluice/node';
+import { memoryStore } from 'sluice/memory';
 import { createMonitor } from 'sluice/monitor';
 import { spanSources, traced } from 'sluice/opentelemetry';
 import { prometheus, type PrometheusOptions } from 'sluice/prometheus';
+import { queue, type Queue, type Store } from 'sluice/queue';
+import { sqliteStore, type SqliteStoreOptions } from 'sluice/sqlite';
 import { frame, terminal, type TerminalOptions } from 'sluice/terminal';
 import { threads, type ThreadsOptions } from 'sluice/threads';
 
@@ -39,6 +43,20 @@ const squares: Observable<number> = pull([2]).pipe(
   pool(threads<number, number>(new URL('../esm/square.js', import.meta.url), limits), options),
 );
 for await (const value of toAsyncIterable(squares)) console.log(`squared ${value.toFixed()}`);
+
+const file: SqliteStoreOptions = { path: ':memory:', durability: 'normal' };
+const store: Store = process.argv.includes('--sqlite') ? sqliteStore(file) : memoryStore();
+const orders: Queue<{ id: number }> = queue(store, 'orders');
+await orders.publish({ id: 1 }, { key: 'a' });
+const deliveries: Observable<Delivery<{ id: number }>> = orders.deliveries({ maxInFlight: 1 });
+const handled: Observable<Handled<{ id: number }>> = deliveries.pipe(
+  handle(async ({ id }) => id.toFixed(), { concurrency: 1 }),
+  take(1),
+);
+for await (const { outcome, delivery } of toAsyncIterable(handled)) {
+  console.log(`${outcome} after ${delivery.attempt.toFixed()} attempt`);
+}
+await store.close();
 
 const written = new PassThrough();
 written.setEncoding('utf8').on('data', (text: string) => console.log(`written ${text}`));

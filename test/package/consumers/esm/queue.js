@@ -1,0 +1,23 @@
+import { take } from 'rxjs';
+import { handle } from 'sluice';
+import { memoryStore } from 'sluice/memory';
+import { queue } from 'sluice/queue';
+import { sqliteStore } from 'sluice/sqlite';
+
+for (const open of [() => memoryStore(), () => sqliteStore({ path: ':memory:' })]) {
+  try {
+    const store = open();
+    const orders = queue(store, 'orders');
+    await orders.publish('a');
+    await orders
+      .deliveries()
+      .pipe(
+        handle(async (order) => order, { concurrency: 1 }),
+        take(1),
+      )
+      .forEach(({ delivery, outcome }) => console.log(store.kind, delivery.value, outcome));
+    await store.close();
+  } catch (error) {
+    console.log(error.code);
+  }
+}

@@ -1,6 +1,7 @@
 // docs/benchmarks.md and its charts, from the results.
 import { writeFileSync } from 'node:fs';
 import { chart, GREY, table, verdict } from './chart.mjs';
+import { queues } from './queue/page.mjs';
 
 const docs = new URL('../docs/', import.meta.url);
 
@@ -236,6 +237,6 @@ ${table(
   ['', 'a second'],
   Object.entries(r.operations).map(([name, hz]) => [name, Math.round(/** @type {number} */ (hz)).toLocaleString('en')]),
 )}
-`,
+${await queues(r.queues)}`,
   );
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import * as groups from './cases.mjs';
 import { page } from './page.mjs';
 import { operations } from './operations.mjs';
+import { parts as queueParts } from './queue/parts.mjs';
 
 const resultsFile = new URL('results.json', import.meta.url);
 if (process.argv.includes('--page')) {
@@ -85,6 +86,7 @@ const parts = {
   batchPeak: () => measureHeap('sluice batch', 1e7 * scale, 1_000).peak,
   inners: () => measure('inners', 'sluice pool(1)', 1_000_000 * scale, 1),
   operations: () => operations(groups.operations()),
+  queues: () => Object.fromEntries(Object.entries(queueParts).map(([name, part]) => [name, part()])),
 };
 const only = process.argv.includes('--only') ? process.argv.at(-1) : undefined;
 /** @type {Record<string, unknown>} */

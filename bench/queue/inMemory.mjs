@@ -32,8 +32,6 @@ const shapes = {
     for (let i = 0; i < n; i++) await jobs.publish(value(i));
   },
 };
-export const SHAPES = Object.keys(shapes);
-export const VALUES = Object.keys(values);
 
 /** @param {{ shape: string, value: string, n: number, runs: number }} options */
 export async function run({ shape, value, n, runs }) {

@@ -68,4 +68,3 @@ export async function run({ by, shape, n }) {
   await once(Math.min(n, 1_000));
   return once(n);
 }
-

@@ -97,9 +97,9 @@ export async function redis() {
   try {
     await client.connect();
     const info = await client.info('server');
-    return /redis_version:(\S+)/.exec(info)?.[1];
+    return /redis_version:(\S+)/.exec(info)?.[1] ?? null;
   } catch {
-    return undefined;
+    return null;
   } finally {
     client.disconnect();
   }

@@ -40,8 +40,8 @@ export const consume = ({ n }) =>
       for (const { id } of rows) remove.run(id);
       return rows.length;
     });
-    for (let done = 0; done < warm; ) done += take.immediate();
+    for (let done = 0; done < warm;) done += take.immediate();
     const watch = stopwatch();
-    for (let done = 0; done < n; ) done += take.immediate();
+    for (let done = 0; done < n;) done += take.immediate();
     return { n, ...watch() };
   });

@@ -38,7 +38,7 @@ export async function run({ shape, value, n, runs }) {
   const times = [];
   for (let run = 0; run <= runs; run++) {
     const store = memoryStore();
-    const jobs = queue(store, 'jobs', {});
+    const jobs = queue(store, 'jobs', { capacity: 2_000 });
     let handled = 0;
     const watch = stopwatch();
     const all = new Promise((resolve, reject) => {

@@ -49,13 +49,17 @@ export function disk(seconds = 2) {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
   const file = openSync(join(folder, 'sync'), 'w');
   const page = Buffer.alloc(4096);
+  /** @type {number[]} */
+  const times = [];
   const start = performance.now();
-  let syncs = 0;
-  for (; performance.now() - start < seconds * 1e3; syncs++) {
-    writeSync(file, page, 0, 4096, (syncs % 1000) * 4096);
+  for (let now = start; now - start < seconds * 1e3;) {
+    writeSync(file, page, 0, 4096, (times.length % 1_000) * 4096);
     fdatasyncSync(file);
+    const before = now;
+    now = performance.now();
+    times.push(now - before);
   }
   const inMemory = statfsSync(folder).type === 0x01021994;
   rmSync(folder, { recursive: true });
-  return { syncs: syncs / seconds, inMemory };
+  return { syncs: times.length / seconds, p50: quantile(times, 0.5), p99: quantile(times, 0.99), inMemory };
 }

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { release } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { jobsOf, PEERS, SHAPES, VALUES } from './names.mjs';
+import { jobsOf, SHAPES, VALUES } from './names.mjs';
 import { disk, median } from './tools.mjs';
 
 const quick = process.argv.includes('--quick');
@@ -71,9 +71,7 @@ export const parts = {
     const names = jobsOf(version !== null);
     const each = (/** @type {string} */ shape) =>
       compare(
-        Object.fromEntries(
-          names.map((by) => [by, ['jobs.run', { by, shape, n: (PEERS.includes(by) ? 5_000 : 20_000) * scale }]]),
-        ),
+        Object.fromEntries(names.map((by) => [by, ['jobs.run', { by, shape, n: 10_000 * scale }]])),
         quick ? 1 : 3,
       );
     return { redis: version, bulk: each('bulk'), steady: each('steady') };

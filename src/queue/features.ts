@@ -1,7 +1,6 @@
 /** What a store does not have is refused when it is asked for, with the stores that have it. */
 import { OptionError } from '../errors.js';
 import { shown } from '../options.js';
-import type { PublishOptions } from './publishOptions.js';
 import type { QueueOptions } from './queueOptions.js';
 import type { Order, StoreFeatures } from './store.js';
 
@@ -17,6 +16,14 @@ const HAVE = {
   count: 'memoryStore and sqliteStore',
   outbox: 'sqliteStore',
 } as const;
+
+/** What of a message a store has to be able to do. */
+interface Wanted {
+  readonly delay?: number | undefined;
+  readonly at?: unknown;
+  readonly priority?: number | undefined;
+  readonly dedupeId?: string | undefined;
+}
 
 type Asked = Omit<QueueOptions<never>, 'codec'>;
 
@@ -53,7 +60,7 @@ export class Features {
   }
 
   /** Throws unless the store, and the order, have what is asked for a message. */
-  checkPublish({ delay = 0, at, priority = 0, dedupeId }: PublishOptions): void {
+  checkPublish({ delay = 0, at, priority = 0, dedupeId }: Wanted): void {
     const { features } = this.store;
     if (this.publishDelay === 0 && (delay > 0 || at !== undefined)) this.refuse('delay', at ?? delay, 'delay');
     if (dedupeId !== undefined && !features.dedupe) this.refuse('dedupeId', dedupeId, 'dedupe');

@@ -2,7 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DeadLetterBreaker, type BreakerRules } from '../../src/core/deadLetterBreaker.js';
 
-const rules = (given: Partial<BreakerRules>): BreakerRules => ({ ratio: undefined, over: 20, run: undefined, ...given });
+const rules = (given: Partial<BreakerRules>): BreakerRules => ({
+  ratio: undefined,
+  over: 20,
+  run: undefined,
+  ...given,
+});
 const outcomes = (letters: string): boolean[] => Array.from(letters, (letter) => letter === 'x');
 
 describe('DeadLetterBreaker', () => {

@@ -18,10 +18,10 @@ const CEILINGS: Record<string, number> = {
   tokenBucket: 3_490,
   slidingWindow: 3_440,
   boundedQueue: 2_850,
-  pull: 2_830,
+  pull: 2_880,
   demandOf: 480,
   drain: 2_100,
-  Stage: 2_030,
+  Stage: 2_060,
   Sink: 1_710,
   toAsyncIterable: 5_060,
   toReadableStream: 4_900,
@@ -48,10 +48,10 @@ const CEILINGS: Record<string, number> = {
   throttleCalls: 1_770,
   elastic: 2_350,
   adaptive: 2_960,
-  createDelivery: 2_090,
-  mergeDeliveries: 2_360,
-  mapDelivery: 550,
-  filterDelivery: 570,
+  createDelivery: 2_130,
+  mergeDeliveries: 2_410,
+  mapDelivery: 600,
+  filterDelivery: 620,
   splitDelivery: 10_240,
   batchDeliveries: 5_680,
   handle: 12_700,
@@ -67,7 +67,7 @@ const HTTP: Record<string, number> = {
 /** Where these are to get, and are not yet. */
 const TARGETS: Record<string, number> = { boundedBuffer: 2_000, pool: 4_000, rateLimit: 3_000, shed: 3_000 };
 /** The budget of sources, buffers, pool and sinks together, in bytes, and of `import * as sluice from 'sluice'`. */
-const CORE = 14_070;
+const CORE = 14_110;
 const WHOLE = 35_210;
 /** What is not of that core. */
 const CONTROL = [

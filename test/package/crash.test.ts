@@ -11,7 +11,9 @@ test.each(['full', 'normal'])(
   async (durability) => {
     const args = [join(root, 'bench/crash/run.mjs'), '--kills', '20', '--durability', durability, '--json'];
     // A run that finds something ends with code 1, and says what.
-    const { stdout } = await promisify(execFile)(process.execPath, args).catch((error: { stdout: string }) => error);
+    const { stdout } = await promisify(execFile)(process.execPath, args).catch(
+      (error: unknown) => error as { stdout: string },
+    );
     const report = JSON.parse(stdout) as { acknowledged: number; missing: number; wrong: string[] };
     expect(report.wrong).toEqual([]);
     expect(report.missing).toBe(0);

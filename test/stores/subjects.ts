@@ -60,7 +60,7 @@ export function sqliteSubject(
   let files = 0;
   let topics = 0;
   const ended: (() => Promise<void>)[] = [];
-  const openFile = (): { time: JumpingTime; stores: Store[]; more(): Store[] } => {
+  const openFile = (): { time: JumpingTime; stores: Store[]; more: () => Store[] } => {
     const time = new JumpingTime();
     const path = join(folder, `${files++}.db`);
     const stores: Store[] = [];

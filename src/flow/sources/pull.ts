@@ -5,7 +5,7 @@ import { checkOptions, COUNT, expected, shown } from '../../options.js';
 import { RingBuffer } from '../../core/ringBuffer.js';
 import { demandOf, NOTHING, type Counting, type Demand, type Draining } from '../demand.js';
 import { tellDropped } from '../dropped.js';
-import { reportUnhandled } from '../unhandled.js';
+import { letGo } from './letGo.js';
 import { streamIterator } from './streamIterator.js';
 
 /** What `pull` can read. */
@@ -116,7 +116,7 @@ function synchronous<T>(values: Iterable<T>): Observable<T> {
     let open = true;
     let insideNext = false;
     subscriber.add(() => {
-      if (open && !insideNext) letGo(() => iterator.return?.());
+      if (open && !insideNext) letGo(iterator);
     });
     const read = (): void => {
       while (!subscriber.closed && demand.requested > 0) {
@@ -141,7 +141,7 @@ function synchronous<T>(values: Iterable<T>): Observable<T> {
         // A generator that unsubscribes its own reader is still running then, and can be told to return only now.
         if (subscriber.closed) {
           tellDropped(value, 'cancelled');
-          return letGo(() => iterator.return?.());
+          return letGo(iterator);
         }
         subscriber.next(value as T);
       }
@@ -180,7 +180,7 @@ class AsyncReader<T> implements Counting {
   ) {
     this.demand = demandOf(subscriber);
     subscriber.add(() => {
-      if (this.end === undefined && !this.stopped) letGo(() => iterator.return?.());
+      if (this.end === undefined && !this.stopped) letGo(iterator);
       for (let i = 0; i < this.held.size; i++) tellDropped(this.held.at(i), 'cancelled'); // a drain counts them still
     });
     subscriber.add(this.demand.onRequest(this.go));
@@ -197,7 +197,7 @@ class AsyncReader<T> implements Counting {
   private stop(draining: Draining): void {
     this.stopped = true;
     if (this.asked + this.held.size > 0) draining.watch(this);
-    if (this.end === undefined) letGo(() => this.iterator.return?.());
+    if (this.end === undefined) letGo(this.iterator);
     this.go();
   }
 
@@ -287,16 +287,4 @@ function checkedResult<R>(result: R): R {
 
 function noResult(result: unknown): SourceError {
   return new SourceError(`The iterator answered ${shown(result)}, expected an object with \`value\` and \`done\``);
-}
-
-/** Lets an input go; what that throws is reported, for there is no stream left to carry it. */
-function letGo(close: () => unknown): void {
-  const report = (cause: unknown): void =>
-    reportUnhandled(new SourceError('The source threw while it was let go', cause));
-  try {
-    const closing = close();
-    Promise.resolve(closing).catch(report); // thenables too
-  } catch (error) {
-    report(error);
-  }
 }

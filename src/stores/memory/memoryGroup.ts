@@ -5,18 +5,30 @@ import type {
   GroupTerms,
   Message,
   NewMessage,
+  Order,
   StoreCounts,
   StoreDeadLetter,
   StoreGroup,
   StoreOutcome,
+  TopicTerms,
 } from '../../queue/store.js';
 import { DeadLetters } from './deadLetters.js';
 import { Leases } from './leases.js';
-import { Alarm } from './memoryClock.js';
-import type { MemoryTopic } from './memoryTopic.js';
+import { Alarm, type MemoryClock } from './memoryClock.js';
 import { closed, foreign } from './refusals.js';
 import { givenBy, Given, Spares, type Giver, type Stored } from './stored.js';
 import { Takers } from './takers.js';
+
+/** The topic that a group is of. */
+interface Home {
+  readonly clock: MemoryClock;
+  readonly order: Order;
+  readonly terms: TopicTerms;
+  nextTurn(): number;
+  idOf(nr: number): string;
+  /** Some messages are gone: there may be room. */
+  left(): void;
+}
 
 /** All that is asked is done at once: promises are there for the port. */
 export class MemoryGroup implements StoreGroup, Giver {
@@ -36,7 +48,7 @@ export class MemoryGroup implements StoreGroup, Giver {
   size = 0;
 
   constructor(
-    private readonly topic: MemoryTopic,
+    private readonly topic: Home,
     public terms: GroupTerms,
   ) {
     this.alarm = new Alarm(topic.clock, () => this.serve(topic.clock.now()));

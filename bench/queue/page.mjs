@@ -195,7 +195,7 @@ ${table(
     ['delivered again since their handler threw', whole(crash.retried)],
     ['delivered again since they were in flight at a kill', whole(crash.redelivered)],
     ['handled more than once', whole(crash.handledTwice)],
-    ['leases that ran out while their consumer stood still', whole(crash.stalled)],
+    ['leases that ran out while their consumer stood still', whole(crash.afterStall)],
     ['database afterwards', crash.database],
     ['promises that were broken', crash.wrong.length === 0 ? 'none' : crash.wrong.join('; ')],
   ],

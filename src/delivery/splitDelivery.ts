@@ -1,7 +1,8 @@
 /** Makes several deliveries of one. */
-import type { OperatorFunction } from 'rxjs';
+import { Observable, type OperatorFunction, type Subscriber } from 'rxjs';
+import { OverflowError } from '../errors.js';
 import { check, checkOptions, FUNCTION } from '../options.js';
-import { pool } from '../flow/operators/pool.js';
+import { Stage } from '../flow/stage.js';
 import { STAGE_RULES, type StageOptions } from '../flow/stageOptions.js';
 import type { Delivery } from './delivery.js';
 
@@ -36,6 +37,7 @@ export type SplitDeliveryOptions<T> = StageOptions<Delivery<T>>;
  *
  * @param project called with the value and its delivery; returns an iterable, which is read at once
  * @throws OptionError at the call when an argument is wrong
+ * @throws OverflowError in the stream when the source ignores demand and there is no room
  */
 export function splitDelivery<T, R>(
   project: (value: T, delivery: Delivery<T>) => Iterable<R>,
@@ -43,28 +45,105 @@ export function splitDelivery<T, R>(
 ): OperatorFunction<Delivery<T>, Delivery<R>> {
   check('project', FUNCTION, project, 'splitDelivery');
   checkOptions('splitDelivery', options, STAGE_RULES);
-  const { name = 'splitDelivery' } = options;
-  const split = (delivery: Delivery<T>): Rest<R> => new Rest(delivery.split(project(delivery.value, delivery)));
-  return pool(split, { ...options, name, concurrency: 1, waiting: 0 });
+  const { name = 'splitDelivery', onDrop, scheduler, monitor } = options;
+  return (source) =>
+    new Observable((subscriber) => {
+      const stage = new SplitStage(subscriber, { name, onDrop, scheduler, monitor }, project);
+      source.subscribe(stage);
+    });
 }
 
-/** Parts that are read one by one; those that are left are released when it is let go. */
-class Rest<R> implements Iterable<Delivery<R>>, Iterator<Delivery<R>, undefined> {
+/** Has the parts of one message at most. */
+class SplitStage<T, R> extends Stage<Delivery<T>, Delivery<R>> {
+  private message: Delivery<T> | undefined = undefined;
+  private parts: readonly Delivery<R>[] = NONE;
   private place = 0;
+  private arrivedAt = -1;
+  /** `project` is called; it may send another. */
+  private splitting = false;
 
-  constructor(private readonly parts: readonly Delivery<R>[]) {}
-
-  [Symbol.iterator](): this {
-    return this;
+  constructor(
+    out: Subscriber<Delivery<R>>,
+    options: StageOptions & { readonly name: string },
+    private readonly project: (value: T, delivery: Delivery<T>) => Iterable<R>,
+  ) {
+    super(out, options);
   }
 
-  next(): IteratorResult<Delivery<R>, undefined> {
-    const value = this.parts[this.place++];
-    return value === undefined ? { done: true, value } : { done: false, value };
+  get requested(): number {
+    return this.ending || this.held > 0 || this.downstream.requested <= 0 ? 0 : 1;
   }
 
-  return(): IteratorResult<Delivery<R>, undefined> {
-    for (const part of this.parts.slice(this.place)) void part.release();
-    return { done: true, value: undefined };
+  get held(): number {
+    return this.splitting || this.parts !== NONE ? 1 : 0;
   }
+
+  protected accept(delivery: Delivery<T>): void {
+    if (this.held > 0) return this.overrun(delivery);
+    const arrivedAt = this.arrivalTime();
+    const parts = this.partsOf(delivery);
+    if (this.released) return release(parts); // `project` unsubscribed
+    if (parts.length === 0) {
+      this.countOut(1);
+    } else {
+      this.message = delivery;
+      this.parts = parts;
+      this.place = 0;
+      this.arrivedAt = arrivedAt;
+    }
+    this.run();
+  }
+
+  protected work(): void {
+    while (this.parts !== NONE && this.downstream.requested > 0) {
+      const part = this.parts[this.place++]!;
+      if (this.place < this.parts.length) {
+        this.pass(part);
+      } else {
+        this.takeParts();
+        this.emit(part, this.arrivedAt);
+      }
+    }
+  }
+
+  protected clear(): void {
+    if (this.parts === NONE) return;
+    const { message, place, arrivedAt } = this;
+    const left = this.takeParts();
+    try {
+      this.drop(message, 'cancelled', this.ageSince(arrivedAt), place > 0);
+    } finally {
+      release(left);
+    }
+  }
+
+  private partsOf(delivery: Delivery<T>): readonly Delivery<R>[] {
+    this.splitting = true;
+    try {
+      return delivery.split(this.project(delivery.value, delivery));
+    } finally {
+      this.splitting = false;
+    }
+  }
+
+  /** Those that have not gone; none are left then. */
+  private takeParts(): readonly Delivery<R>[] {
+    const left = this.parts.slice(this.place);
+    this.parts = NONE;
+    this.message = undefined;
+    return left;
+  }
+
+  private overrun(delivery: Delivery<T>): void {
+    if (this.ending) return this.drop(delivery, 'cancelled');
+    this.drop(delivery, 'overflow');
+    const advice = 'make it pause (see demandOf), or put a boundedBuffer with a named `overflow` before it';
+    this.endWith(new OverflowError(this.name, 1, advice));
+  }
+}
+
+const NONE: readonly never[] = [];
+
+function release(parts: readonly Delivery<unknown>[]): void {
+  for (const part of parts) void part.release();
 }

@@ -1,7 +1,7 @@
 /** Several messages as one: what becomes of it becomes of all. */
 import { expected } from '../options.js';
 import { abort, signalOf, type Abortable } from '../flow/lazySignal.js';
-import { Delivery, isDelivery, leaseOf } from './delivery.js';
+import { Delivery, isDelivery, leaseOf, RELEASE } from './delivery.js';
 import { Lease, type DeliveryInfo, type Outcome, type Settled } from './lease.js';
 
 /** The values of deliveries. */
@@ -18,6 +18,9 @@ export type DeliveredValues<D extends readonly Delivery<unknown>[]> = {
  * The answer is `settled` when all were, and `lease-lost` when one was lost, though the others are settled then. What it tells of the
  * messages: the first one's `id`; the `key` and those `headers` on which all agree; the highest `attempt` and `priority`; the earliest
  * `publishedAt` and `deadline`. Its signal aborts when one lease is lost. Those that were settled before have no say.
+ *
+ * A dead letter `'expired'` is that only of those of the earliest deadline, and `'attempts'` of those of the highest attempt: the others are
+ * released, or nacked where the handler has failed.
  *
  * ```ts
  * import { createDelivery, mergeDeliveries } from 'sluice';
@@ -58,7 +61,7 @@ class MergedLease extends Lease implements Abortable {
     this.info = commonInfo(leases.map(({ info }) => info));
     for (const lease of leases) {
       const settle = lease.shareOut();
-      if (settle !== undefined) this.settleEach.push(settle);
+      if (settle !== undefined) this.settleEach.push((outcome) => settle(this.ownOf(lease.info, outcome)));
     }
   }
 
@@ -81,6 +84,15 @@ class MergedLease extends Lease implements Abortable {
     this.unwatch();
     const answers = await Promise.all(this.settleEach.map((settle) => settle(outcome)));
     return answers.includes('lease-lost') ? 'lease-lost' : 'settled';
+  }
+
+  /** What is true of one message becomes of that one only: the others come again, having failed if the handler has. */
+  private ownOf({ deadline, attempt }: DeliveryInfo, outcome: Outcome): Outcome {
+    if (outcome.kind !== 'dead') return outcome;
+    const { info } = this;
+    if (outcome.reason === 'expired' && deadline !== info.deadline) return RELEASE;
+    if (outcome.reason !== 'attempts' || attempt === info.attempt) return outcome;
+    return outcome.error === undefined ? RELEASE : { kind: 'nack', error: outcome.error };
   }
 
   private watch(): void {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { mergeDeliveries, OptionError } from '../../src/index.js';
+import { handle, mergeDeliveries, OptionError, pull, type Delivery } from '../../src/index.js';
 import { Messages, settled } from './messages.js';
 
 describe('mergeDeliveries', () => {
@@ -34,6 +34,37 @@ describe('mergeDeliveries', () => {
     expect(messages.of('abc')).toBeUndefined();
     expect(await c!.deadLetter('bad')).toBe('settled');
     expect(messages.of('abc')).toBe('dead bad');
+  });
+
+  test('only those die that have expired, or whose attempts are over: the others come again', () => {
+    const messages = new Messages();
+    const make = (ids: string): Delivery<string>[] => [
+      messages.make(`${ids}1`, { deadline: 5, attempt: 1 }),
+      messages.make(`${ids}2`, { deadline: 9, attempt: 3 }),
+      messages.make(`${ids}3`),
+    ];
+    mergeDeliveries(make('a'))['sluice.dropped']('expired');
+    void mergeDeliveries(make('b')).deadLetter('attempts');
+    void mergeDeliveries(make('c')).deadLetter('attempts', new Error('no'));
+    void mergeDeliveries(make('d')).deadLetter('bad');
+    expect(messages.all).toEqual([
+      ...['dead expired', 'release', 'release'],
+      ...['release', 'dead attempts', 'release'],
+      ...['nack', 'dead attempts', 'nack'],
+      ...['dead bad', 'dead bad', 'dead bad'],
+    ]);
+    expect(messages.outcomes.get('c1')).toEqual([{ kind: 'nack', error: new Error('no') }]);
+  });
+
+  test('also through parts of it, and batches of batches', async () => {
+    const messages = new Messages();
+    const [one, two, three] = [messages.make('1', { deadline: 0 }), messages.make('2'), messages.make('3')];
+    const inner = mergeDeliveries([one, two]);
+    pull(mergeDeliveries([inner, three]).split('ab'))
+      .pipe(handle(() => undefined, { concurrency: 1 }))
+      .subscribe();
+    await settled();
+    expect(messages.all).toEqual(['dead expired', 'release', 'release']);
   });
 
   test('tells what holds for all', () => {

@@ -7,11 +7,12 @@ import { abort, type Abortable } from '../flow/lazySignal.js';
 import type { Call, Slot } from '../flow/operators/poolCall.js';
 import type { PoolSettings } from '../flow/operators/poolSettings.js';
 import { PoolStage } from '../flow/operators/poolStage.js';
+import type { DropReason } from '../flow/stageOptions.js';
 import { Timer } from '../flow/timer.js';
 import { ACK, isDelivery, leaseOf, type Delivery } from './delivery.js';
 import { Context, type ContextHost, type HandlerContext, type HandlerOutcome } from './handlerContext.js';
 import { Handling } from './handling.js';
-import type { Lease, Outcome } from './lease.js';
+import { quiet, type Lease, type Outcome } from './lease.js';
 
 /** The options of `handle` that the pool itself does not know, checked and with their defaults. */
 export interface HandlerSettings<T> {
@@ -80,6 +81,16 @@ export class HandlerPool<T> extends PoolStage<Delivery<T>, Handling<T>> implemen
     this.pauseTimer.set(Infinity);
     for (const unwatch of this.watched.values()) unwatch();
     this.watched.clear();
+  }
+
+  /** Of one that was shared out others decide: nobody here works on it any more. */
+  protected override drop(value: unknown, reason: DropReason, age?: number, begun?: boolean): void {
+    try {
+      super.drop(value, reason, age, begun);
+    } finally {
+      const lease = isDelivery(value) ? leaseOf(value) : undefined;
+      if (lease?.settled === true && lease.outcome === undefined) lease.letGo();
+    }
   }
 
   override resolved(slot: Slot<Delivery<T>, Handling<T>>, result: unknown): void {
@@ -163,7 +174,12 @@ export class HandlerPool<T> extends PoolStage<Delivery<T>, Handling<T>> implemen
     const lease = leaseOf(delivery);
     const answer = lease.settle(outcome);
     if (answer === false) return this.settledBefore(delivery, lease);
-    if (outcome !== EXPIRED['sluice.outcome']) this.note(outcome);
+    try {
+      if (outcome !== EXPIRED['sluice.outcome']) this.note(outcome);
+    } catch (error) {
+      void quiet(answer); // nobody is to wait for it: the stream fails
+      throw error;
+    }
     return new Handling(delivery, outcome, answer);
   }
 

@@ -213,6 +213,24 @@ describe('what comes of a handler', () => {
     expect(messages.of(1)).toBe('ack');
   });
 
+  test('what it made others of is kept by nobody once the stream has ended: those that are forgotten come again', async () => {
+    const { messages, source, consumer, running } = setUp({ concurrency: 1 });
+    const leases = [1, 2].map((value) => {
+      const one = messages.make(value);
+      source.send(one);
+      return leaseOf(one);
+    });
+    const [part, other] = running[0]!.context.delivery.split('ab');
+    expect(leases.map(({ kept }) => kept)).toEqual([true, true]);
+    consumer.unsubscribe();
+    expect(leases.map(({ kept }) => kept)).toEqual([false, true]); // the other is settled
+    expect(messages.all).toEqual([undefined, 'release']);
+    void part!.ack();
+    void other!.ack();
+    expect(messages.all).toEqual(['ack', 'release']);
+    await settled();
+  });
+
   test('a lost lease is a result', async () => {
     const messages = new Messages(() => 'lease-lost');
     const { send, consumer } = setUp({}, { messages, handler: () => undefined });
@@ -625,6 +643,26 @@ describe('deadLetterBreaker', () => {
     other.send(1);
     expect([one.time.pending, other.time.pending, other.messages.of(1)]).toEqual([0, 0, 'dead bad']);
     await settled();
+  });
+
+  test('an onTrip that throws, of a message that the store can not settle: no unhandled rejection', async () => {
+    const unhandled: unknown[] = [];
+    const listener = (error: unknown): void => void unhandled.push(error);
+    process.on('unhandledRejection', listener);
+    const onTrip = (): never => {
+      throw new Error('wrong');
+    };
+    const { send, consumer } = setUp(
+      { deadLetterBreaker: { run: 1, onTrip } },
+      {
+        handler: (_value, { dead }) => dead('bad'),
+        messages: new Messages(() => Promise.reject(new Error('disk'))),
+      },
+    );
+    send(1);
+    await settled();
+    process.off('unhandledRejection', listener);
+    expect([errorOf(consumer), unhandled]).toEqual([new Error('wrong'), []]);
   });
 
   test.each<[string, unknown]>([

@@ -82,7 +82,14 @@ class OwnLease extends Lease {
     return this.options.signal ?? (this.never ??= new AbortController().signal);
   }
 
-  protected async carryOut(outcome: Outcome): Promise<Settled> {
+  protected carryOut(outcome: Outcome): void {
+    this.tell(outcome).then(
+      (settled) => this.answered(settled),
+      (error: unknown) => this.failed(error),
+    );
+  }
+
+  private async tell(outcome: Outcome): Promise<Settled> {
     return (await this.options.settle(outcome)) === 'lease-lost' ? 'lease-lost' : 'settled';
   }
 }

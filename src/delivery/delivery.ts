@@ -3,7 +3,7 @@ import { Parts } from '../core/ackTree.js';
 import type { Shareable } from '../flow/dropped.js';
 import type { DropReason } from '../flow/stageOptions.js';
 import { check, checkOptions, STRING, type Rule } from '../options.js';
-import { Lease, quiet, type DeliveryInfo, type Outcome, type Settled } from './lease.js';
+import { Lease, promised, type DeliveryInfo, type Outcome, type Settled, type SettleListener } from './lease.js';
 
 /** What `nack` is told. */
 export interface NackOptions {
@@ -111,15 +111,14 @@ export class Delivery<T> implements DeliveryInfo, Shareable {
     const parts = [...values];
     const settle = this.lease.shareOut();
     if (settle === undefined) return parts.map((value) => new Delivery(value, this.lease));
-    if (parts.length === 0) void quiet(settle(ACK));
+    if (parts.length === 0) settle(ACK);
     const whole = new Whole(this.lease, parts.length, settle);
     return parts.map((value) => new Delivery(value, new Part(whole)));
   }
 
   /** A stage dropped it: nobody has worked on it. */
   'sluice.dropped'(reason: DropReason): void {
-    if (reason === 'expired') void this.settle({ kind: 'dead', reason });
-    else void this.settle(RELEASE);
+    this.lease.settle(reason === 'expired' ? { kind: 'dead', reason } : RELEASE);
   }
 
   /** Several get it: a part for each. */
@@ -128,8 +127,7 @@ export class Delivery<T> implements DeliveryInfo, Shareable {
   }
 
   private settle(outcome: Outcome): Settling {
-    const answer = this.lease.settle(outcome);
-    return answer === false ? false : quiet(answer);
+    return !this.lease.settled && promised((listener) => this.lease.settle(outcome, listener));
   }
 }
 
@@ -164,15 +162,16 @@ class Whole {
   constructor(
     readonly lease: Lease,
     count: number,
-    private readonly settle: (outcome: Outcome) => Promise<Settled>,
+    private readonly settle: (outcome: Outcome, listener: SettleListener) => void,
   ) {
     this.parts = new Parts(count);
   }
 
   /** Only the last part waits for what came of the whole: others that waited could keep it from ever being worked on. */
-  settlePart(outcome: Outcome): Promise<Settled> {
+  settlePart(outcome: Outcome, part: Part): void {
     const combined = this.parts.settle(outcome);
-    return combined === undefined ? Promise.resolve('settled') : this.settle(combined);
+    if (combined === undefined) part.answered('settled');
+    else this.settle(combined, part);
   }
 }
 
@@ -200,8 +199,8 @@ class Part extends Lease {
     if (!this.kept) this.whole.lease.letGo();
   }
 
-  protected carryOut(outcome: Outcome): Promise<Settled> {
+  protected carryOut(outcome: Outcome): void {
     if (this.kept) this.whole.lease.letGo();
-    return this.whole.settlePart(outcome);
+    this.whole.settlePart(outcome, this);
   }
 }

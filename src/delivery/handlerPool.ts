@@ -12,7 +12,7 @@ import { Timer } from '../flow/timer.js';
 import { ACK, isDelivery, leaseOf, type Delivery } from './delivery.js';
 import { Context, type ContextHost, type HandlerContext, type HandlerOutcome } from './handlerContext.js';
 import { Handling } from './handling.js';
-import { quiet, type Lease, type Outcome } from './lease.js';
+import type { Lease, Outcome } from './lease.js';
 
 /** The options of `handle` that the pool itself does not know, checked and with their defaults. */
 export interface HandlerSettings<T> {
@@ -172,23 +172,24 @@ export class HandlerPool<T> extends PoolStage<Delivery<T>, Handling<T>> implemen
     if (this.watched.size > 0) this.unwatch(call);
     const delivery = call.value;
     const lease = leaseOf(delivery);
-    const answer = lease.settle(outcome);
-    if (answer === false) return this.settledBefore(delivery, lease);
-    try {
-      if (outcome !== EXPIRED['sluice.outcome']) this.note(outcome);
-    } catch (error) {
-      void quiet(answer); // nobody is to wait for it: the stream fails
-      throw error;
-    }
-    return new Handling(delivery, outcome, answer);
+    if (lease.settled) return this.settledBefore(delivery, lease);
+    const handling = new Handling(delivery, outcome);
+    lease.settle(outcome, handling);
+    if (outcome !== EXPIRED['sluice.outcome']) this.note(outcome);
+    return handling;
   }
 
   /** The handler has done it, or made others of it. */
   private settledBefore(delivery: Delivery<T>, lease: Lease): Handling<T> {
     const { outcome } = lease;
-    if (outcome === undefined) lease.letGo();
-    else this.note(outcome);
-    return new Handling(delivery, outcome, lease.answer);
+    const handling = new Handling(delivery, outcome);
+    if (outcome === undefined) {
+      lease.letGo();
+    } else {
+      this.note(outcome);
+      lease.listen(handling);
+    }
+    return handling;
   }
 
   private unwatch(call: Abortable): void {

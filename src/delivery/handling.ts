@@ -1,7 +1,7 @@
 /** What became of a message that was handled. */
 import type { Droppable } from '../flow/dropped.js';
 import type { Delivery } from './delivery.js';
-import { quiet, type Outcome, type Settled } from './lease.js';
+import type { Outcome, Settled, SettleListener } from './lease.js';
 
 /** What `handle` emits for each message. */
 export interface Handled<T = unknown> {
@@ -18,28 +18,69 @@ export interface Handled<T = unknown> {
   readonly delay?: number | undefined;
 }
 
-/** A message whose handler is done, on its way to being settled. */
-export class Handling<T> implements Droppable {
-  /**
-   * @param outcome undefined where others settle it
-   * @param answer undefined where there is nothing to wait for
-   */
-  constructor(
-    private readonly delivery: Delivery<T>,
-    private readonly outcome: Outcome | undefined,
-    readonly answer: Promise<Settled> | undefined,
-  ) {}
+/** Is told when the answer for a message that it waits for has come. */
+export interface HandlingOwner<T> {
+  answered(handling: Handling<T>): void;
+  storeFailed(error: unknown): void;
+}
 
-  settled(settled: Settled): Handled<T> {
-    const { delivery, outcome } = this;
-    if (outcome === undefined) return { delivery, outcome: 'shared', settled };
-    if (outcome.kind === 'ack' || outcome.kind === 'release') return { delivery, outcome: outcome.kind, settled };
-    const { kind, ...why } = outcome;
-    return { delivery, outcome: kind, settled, ...why };
+/**
+ * A message whose handler is done, on its way to being settled; then it is what `handle` emits: one object for both. What users do not see is
+ * private for good, for they may print it and compare it.
+ */
+export class Handling<T> implements Handled<T>, Droppable, SettleListener {
+  readonly outcome: Handled['outcome'];
+  /** Undefined until the answer is there. */
+  declare settled: Settled;
+  declare error?: unknown;
+  declare reason?: string | undefined;
+  declare delay?: number | undefined;
+  #known = false;
+  #owner: HandlingOwner<T> | undefined = undefined;
+  #failure: { readonly error: unknown } | undefined = undefined;
+
+  /** @param outcome undefined where others settle it */
+  constructor(
+    readonly delivery: Delivery<T>,
+    outcome: Outcome | undefined,
+  ) {
+    this.outcome = outcome === undefined ? 'shared' : outcome.kind;
+    if (outcome === undefined) this.answered('settled');
+    else if (outcome.kind === 'nack' || outcome.kind === 'dead') this.explain(outcome);
+  }
+
+  /** Has `owner` told of the answer; returns false where that is there already. */
+  waitFor(owner: HandlingOwner<T>): boolean {
+    if (this.#failure !== undefined) {
+      owner.storeFailed(this.#failure.error);
+      return true;
+    }
+    if (this.#known) return false;
+    this.#owner = owner;
+    return true;
+  }
+
+  answered(settled: Settled): void {
+    this.settled = settled;
+    this.#known = true;
+    const owner = this.#owner;
+    this.#owner = undefined;
+    owner?.answered(this);
+  }
+
+  failed(error: unknown): void {
+    if (this.#owner === undefined) this.#failure = { error };
+    else this.#owner.storeFailed(error);
+  }
+
+  private explain(outcome: Exclude<Outcome, { kind: 'ack' | 'release' }>): void {
+    if (outcome.error !== undefined) this.error = outcome.error;
+    if (outcome.reason !== undefined) this.reason = outcome.reason;
+    if (outcome.kind === 'nack' && outcome.delay !== undefined) this.delay = outcome.delay;
   }
 
   /** The stream has ended; the outcome is on its way all the same. */
   'sluice.dropped'(): void {
-    if (this.answer !== undefined) void quiet(this.answer);
+    this.#owner = undefined;
   }
 }

@@ -6,6 +6,13 @@ export type { Outcome };
 /** `lease-lost`: the value was given to somebody else meanwhile, and nothing was done. */
 export type Settled = 'settled' | 'lease-lost';
 
+/** Who waits for what came of an outcome: a message costs no promise for that. */
+export interface SettleListener {
+  answered(settled: Settled): void;
+  /** The store could not carry it out. */
+  failed(error: unknown): void;
+}
+
 /** What is known of the message that a delivery carries. */
 export interface DeliveryInfo {
   /** The same each time that the message is delivered. */
@@ -23,18 +30,20 @@ export interface DeliveryInfo {
 
 /**
  * The base of what deliveries of one message share. States: *open* → *settled* (`settle`, for the first time) or *shared out* (`shareOut`: others
- * were derived, and settle it when they are). A lease that is shared out is still held: it is over when `carryOut` is called.
+ * were derived, and settle it when they are). A lease that is shared out is still held: it is over when `carryOut` is called. It ends with
+ * `answered` or `failed`.
  */
-export abstract class Lease {
+export abstract class Lease implements SettleListener {
   abstract readonly info: DeliveryInfo;
   private became: Outcome | 'shared' | undefined = undefined;
-  private coming: Promise<Settled> | undefined = undefined;
+  private answer: Settled | Failure | undefined = undefined;
+  private listener: SettleListener | undefined = undefined;
   private holders = 0;
 
   /** Aborts when the lease is lost. */
   abstract get signal(): AbortSignal;
-  /** Carries the outcome out. Called once. It does not throw; where it fails, what it returns is rejected. */
-  protected abstract carryOut(outcome: Outcome): Promise<Settled>;
+  /** Carries the outcome out, and calls `answered` or `failed` then. Called once. It does not throw. */
+  protected abstract carryOut(outcome: Outcome): void;
 
   /** Somebody works on it: the lease is not to end meanwhile. */
   keep(): void {
@@ -61,30 +70,78 @@ export abstract class Lease {
     return this.became === 'shared' ? undefined : this.became;
   }
 
-  /** What came of that. */
-  get answer(): Promise<Settled> | undefined {
-    return this.coming;
-  }
-
-  /** The first outcome wins: false for those after it. Whoever calls it sees to it that a rejection is handled. */
-  settle(outcome: Outcome): Promise<Settled> | false {
+  /** The first outcome wins: false for those after it. `listener` is told what came of it, perhaps at once. */
+  settle(outcome: Outcome, listener?: SettleListener): boolean {
     if (this.became !== undefined) return false;
     this.became = outcome;
-    return (this.coming = this.carryOut(outcome));
+    this.listener = listener;
+    this.carryOut(outcome);
+    return true;
   }
 
   /** Gives it to those that are derived from it; what is returned settles it then. Undefined once it is settled. */
-  shareOut(): ((outcome: Outcome) => Promise<Settled>) | undefined {
+  shareOut(): ((outcome: Outcome, listener?: SettleListener) => void) | undefined {
     if (this.became !== undefined) return undefined;
     this.became = 'shared';
-    return (outcome) => this.carryOut(outcome);
+    return (outcome, listener) => {
+      this.listener = listener;
+      this.carryOut(outcome);
+    };
+  }
+
+  /** Tells one more what came of the outcome; at once, where that is known. Only for one that is settled. */
+  listen(listener: SettleListener): void {
+    const { answer } = this;
+    if (answer instanceof Failure) listener.failed(answer.error);
+    else if (answer !== undefined) listener.answered(answer);
+    else this.listener = this.listener === undefined ? listener : new Both(this.listener, listener);
+  }
+
+  answered(settled: Settled): void {
+    this.answer = settled;
+    this.listener?.answered(settled);
+  }
+
+  failed(error: unknown): void {
+    this.answer = new Failure(error);
+    this.listener?.failed(error);
   }
 }
 
-/** Whoever gave the deliveries out reports that a store has failed: a caller that does not wait for this answer need not hear of it. */
-export function quiet(answer: Promise<Settled>): Promise<Settled> {
-  answer.catch(ignore);
-  return answer;
+/**
+ * What came of an outcome, as a promise, for those who want one. Whoever gave the deliveries out reports that a store has failed: a caller that
+ * does not wait for this answer need not hear of it.
+ */
+export function promised(settle: (listener: SettleListener) => void): Promise<Settled> {
+  const promise = new Promise<Settled>((resolve, reject) => {
+    const failed = (error: unknown): void => {
+      reject(error);
+      queueMicrotask(() => void promise.catch(ignore)); // it may fail before it is there
+    };
+    settle({ answered: resolve, failed });
+  });
+  return promise;
 }
 
 const ignore = (): void => undefined;
+
+class Failure {
+  constructor(readonly error: unknown) {}
+}
+
+class Both implements SettleListener {
+  constructor(
+    private readonly first: SettleListener,
+    private readonly second: SettleListener,
+  ) {}
+
+  answered(settled: Settled): void {
+    this.first.answered(settled);
+    this.second.answered(settled);
+  }
+
+  failed(error: unknown): void {
+    this.first.failed(error);
+    this.second.failed(error);
+  }
+}

@@ -2,7 +2,7 @@
 import { expected } from '../options.js';
 import { abort, signalOf, type Abortable } from '../flow/lazySignal.js';
 import { Delivery, isDelivery, leaseOf, RELEASE } from './delivery.js';
-import { Lease, type DeliveryInfo, type Outcome, type Settled } from './lease.js';
+import { Lease, promised, type DeliveryInfo, type Outcome, type Settled } from './lease.js';
 
 /** The values of deliveries. */
 export type DeliveredValues<D extends readonly Delivery<unknown>[]> = {
@@ -61,7 +61,9 @@ class MergedLease extends Lease implements Abortable {
     this.info = commonInfo(leases.map(({ info }) => info));
     for (const lease of leases) {
       const settle = lease.shareOut();
-      if (settle !== undefined) this.settleEach.push((outcome) => settle(this.ownOf(lease.info, outcome)));
+      if (settle === undefined) continue;
+      const own = (outcome: Outcome): Outcome => this.ownOf(lease.info, outcome);
+      this.settleEach.push((outcome) => promised((listener) => settle(own(outcome), listener)));
     }
   }
 
@@ -80,10 +82,12 @@ class MergedLease extends Lease implements Abortable {
     for (const lease of this.leases) lease.letGo();
   }
 
-  protected async carryOut(outcome: Outcome): Promise<Settled> {
+  protected carryOut(outcome: Outcome): void {
     this.unwatch();
-    const answers = await Promise.all(this.settleEach.map((settle) => settle(outcome)));
-    return answers.includes('lease-lost') ? 'lease-lost' : 'settled';
+    Promise.all(this.settleEach.map((settle) => settle(outcome))).then(
+      (answers) => this.answered(answers.includes('lease-lost') ? 'lease-lost' : 'settled'),
+      (error: unknown) => this.failed(error),
+    );
   }
 
   /** What is true of one message becomes of that one only: the others come again, having failed if the handler has. */

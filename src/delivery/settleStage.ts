@@ -3,12 +3,10 @@ import type { Subscriber } from 'rxjs';
 import { RingBuffer } from '../core/ringBuffer.js';
 import { Stage } from '../flow/stage.js';
 import type { Activity, StageOptions } from '../flow/stageOptions.js';
-import type { Handled, Handling } from './handling.js';
-import type { Settled } from './lease.js';
+import type { Handled, Handling, HandlingOwner } from './handling.js';
 
-export class SettleStage<T> extends Stage<Handling<T>, Handled<T>> {
+export class SettleStage<T> extends Stage<Handling<T>, Handled<T>> implements HandlingOwner<T> {
   private readonly ready = new RingBuffer<Handled<T>>();
-  private readonly idle: Waiter<T>[] = [];
   private settling = 0;
 
   /** @param capacity messages that are being settled, or wait for downstream, at most */
@@ -38,12 +36,8 @@ export class SettleStage<T> extends Stage<Handling<T>, Handled<T>> {
   }
 
   protected accept(handling: Handling<T>): void {
-    const { answer } = handling;
-    if (answer === undefined) return this.give(handling.settled('settled'));
-    const waiter = this.idle.pop() ?? new Waiter(this);
-    waiter.handling = handling;
-    this.settling++;
-    answer.then(waiter.onAnswer, waiter.onFailure);
+    if (handling.waitFor(this)) this.settling++;
+    else this.give(handling);
   }
 
   protected work(): void {
@@ -57,13 +51,10 @@ export class SettleStage<T> extends Stage<Handling<T>, Handled<T>> {
     while (ready.size > 0) this.drop(ready.shift(), 'cancelled', 0, true);
   }
 
-  answered(waiter: Waiter<T>, settled: Settled): void {
-    const { handling } = waiter;
-    waiter.handling = undefined;
-    this.idle.push(waiter);
+  answered(handling: Handling<T>): void {
     if (this.released) return;
     this.settling--;
-    this.give(handling!.settled(settled));
+    this.give(handling);
   }
 
   storeFailed(error: unknown): void {
@@ -75,14 +66,4 @@ export class SettleStage<T> extends Stage<Handling<T>, Handled<T>> {
     else this.ready.push(handled);
     this.run();
   }
-}
-
-/** Waits for one answer; used again and again, so that a message costs no new callbacks. */
-class Waiter<T> {
-  handling: Handling<T> | undefined = undefined;
-
-  constructor(private readonly stage: SettleStage<T>) {}
-
-  readonly onAnswer: (settled: Settled) => void = (settled) => this.stage.answered(this, settled);
-  readonly onFailure: (error: unknown) => void = (error) => this.stage.storeFailed(error);
 }

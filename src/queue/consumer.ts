@@ -2,8 +2,7 @@
 import type { SchedulerLike, Subscriber } from 'rxjs';
 import type { Outcome } from '../core/ackTree.js';
 import { RingBuffer } from '../core/ringBuffer.js';
-import { Delivery } from '../delivery/delivery.js';
-import { quiet, type Settled } from '../delivery/lease.js';
+import { Delivery, RELEASE } from '../delivery/delivery.js';
 import { demandOf, NOTHING, type Counting, type Demand, type Draining } from '../flow/demand.js';
 import { check } from '../options.js';
 import { SteadyTime } from '../flow/steadyTime.js';
@@ -11,7 +10,7 @@ import { messageOf, type Codec } from './codec.js';
 import { StoreError } from './errors.js';
 import { LeaseKeeper } from './leaseKeeper.js';
 import { DELAY } from './publishOptions.js';
-import { QueueLease, type LeaseOwner } from './queueLease.js';
+import { ACKED, QueueLease, RELEASED, type Decided, type LeaseOwner } from './queueLease.js';
 import { Settler } from './settler.js';
 import type { Message, StoreGroup } from './store.js';
 
@@ -74,39 +73,31 @@ export class Consumer<T> implements Counting, LeaseOwner {
     return { stage: this.settings.name, in: out + held.size, out, dropped: 0, reasons: {}, held: held.size };
   }
 
-  settle(lease: QueueLease, outcome: Outcome): Promise<Settled> {
+  settle(lease: QueueLease, outcome: Outcome): void {
     const kept = this.keeper.remove(lease);
     if (!kept) this.inFlight++; // it was lost, and is so by our clock only, perhaps: the store knows
     try {
-      this.decide(lease, outcome);
+      lease.decided = this.decide(lease.message, outcome);
     } catch (error) {
-      const failed = Promise.reject(error);
-      failed.catch(() => undefined); // the stream fails as well
-      this.onSettled(1, { error });
-      return failed;
+      lease.failed(error);
+      return this.onSettled(1, { error }); // the stream fails as well
     }
-    return this.settler.settle(lease);
+    this.settler.settle(lease);
   }
 
-  private decide(lease: QueueLease, outcome: Outcome): void {
+  private decide({ attempt }: Message, outcome: Outcome): Decided {
+    if (outcome.kind === 'ack') return ACKED;
+    if (outcome.kind === 'release') return RELEASED;
     const { maxAttempts, discard } = this.settings;
-    const { attempt } = lease.message;
-    lease.kind = outcome.kind;
-    if (outcome.kind === 'ack' || outcome.kind === 'release') return;
-    lease.reason = outcome.reason;
-    if (outcome.error !== undefined) lease.error = textOf(outcome.error);
-    if (outcome.kind === 'nack') {
-      if (attempt < maxAttempts) {
-        const delay = outcome.delay ?? this.settings.backoff(attempt, outcome.error);
-        check('delay', DELAY, delay, 'nack');
-        lease.delay = Math.min(delay, this.settings.maxDelay);
-        return;
-      }
-      lease.kind = 'dead';
-      lease.error ??= outcome.reason;
-      lease.reason = 'attempts';
+    const error = outcome.error === undefined ? undefined : textOf(outcome.error);
+    if (outcome.kind === 'nack' && attempt < maxAttempts) {
+      const delay = outcome.delay ?? this.settings.backoff(attempt, outcome.error);
+      check('delay', DELAY, delay, 'nack');
+      return { kind: 'nack', delay: Math.min(delay, this.settings.maxDelay), reason: outcome.reason, error };
     }
-    if (discard) lease.kind = 'ack';
+    if (discard) return ACKED;
+    if (outcome.kind === 'dead') return { kind: 'dead', delay: 0, reason: outcome.reason, error };
+    return { kind: 'dead', delay: 0, reason: 'attempts', error: error ?? outcome.reason };
   }
 
   /** Gives what is held, and takes more: one loop at a time. */
@@ -153,7 +144,7 @@ export class Consumer<T> implements Counting, LeaseOwner {
   }
 
   private bury(lease: QueueLease, reason: string, error?: string): undefined {
-    this.settleOwn(lease, { kind: 'dead', reason, error });
+    lease.settle({ kind: 'dead', reason, error });
   }
 
   private take(): void {
@@ -212,16 +203,10 @@ export class Consumer<T> implements Counting, LeaseOwner {
     this.release();
   }
 
-  /** Nobody looks at what comes of it: where that fails, the stream does. */
-  private settleOwn(lease: QueueLease, outcome: Outcome): void {
-    const answer = lease.settle(outcome);
-    if (answer !== false) void quiet(answer);
-  }
-
   private release(): void {
     while (this.held.size > 0) {
       const lease = this.held.shift();
-      if (lease.held) this.settleOwn(lease, { kind: 'release' });
+      if (lease.held) lease.settle(RELEASE);
     }
   }
 }

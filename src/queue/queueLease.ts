@@ -1,13 +1,19 @@
 /** The lease of a message that a queue gave out; it is its outcome as well, once there is one: there is one of these for each message. */
 import type { Outcome } from '../core/ackTree.js';
 import type { Linked } from '../core/linkedQueue.js';
-import { Lease, type DeliveryInfo, type Settled } from '../delivery/lease.js';
+import { Lease, type DeliveryInfo } from '../delivery/lease.js';
 import { abort, signalOf, type Abortable } from '../flow/lazySignal.js';
 import type { Headers, Message, StoreOutcome } from './store.js';
 
+/** Most are acks, which share one of these. */
+export type Decided = Omit<StoreOutcome, 'message'>;
+
+export const ACKED: Decided = { kind: 'ack', delay: 0, reason: undefined, error: undefined };
+export const RELEASED: Decided = { kind: 'release', delay: 0, reason: undefined, error: undefined };
+
 /** Carries outcomes out. */
 export interface LeaseOwner {
-  settle(lease: QueueLease, outcome: Outcome): Promise<Settled>;
+  settle(lease: QueueLease, outcome: Outcome): void;
 }
 
 export class QueueLease extends Lease implements DeliveryInfo, StoreOutcome, Linked<QueueLease>, Abortable {
@@ -16,10 +22,8 @@ export class QueueLease extends Lease implements DeliveryInfo, StoreOutcome, Lin
   abortState: Abortable['abortState'] = undefined;
   /** It is in the hands of its keeper: not settled, and not lost. */
   held = false;
-  kind: StoreOutcome['kind'] = 'ack';
-  delay = 0;
-  reason: string | undefined = undefined;
-  error: string | undefined = undefined;
+  /** What the store is told. */
+  decided: Decided = ACKED;
 
   constructor(
     readonly message: Message,
@@ -62,6 +66,22 @@ export class QueueLease extends Lease implements DeliveryInfo, StoreOutcome, Lin
     return this.message.deadline;
   }
 
+  get kind(): StoreOutcome['kind'] {
+    return this.decided.kind;
+  }
+
+  get delay(): number {
+    return this.decided.delay;
+  }
+
+  get reason(): string | undefined {
+    return this.decided.reason;
+  }
+
+  get error(): string | undefined {
+    return this.decided.error;
+  }
+
   override get signal(): AbortSignal {
     return signalOf(this);
   }
@@ -70,8 +90,8 @@ export class QueueLease extends Lease implements DeliveryInfo, StoreOutcome, Lin
     abort(this, reason);
   }
 
-  protected override carryOut(outcome: Outcome): Promise<Settled> {
-    return this.owner.settle(this, outcome);
+  protected override carryOut(outcome: Outcome): void {
+    this.owner.settle(this, outcome);
   }
 }
 

@@ -1,11 +1,11 @@
 /** Outcomes on their way to the store: those of one turn go at once, and those that come while others are carried out with the next. */
 import type { Settled } from '../delivery/lease.js';
+import { reportUnhandled } from '../flow/unhandled.js';
 import type { QueueLease } from './queueLease.js';
 import type { StoreGroup } from './store.js';
 
 export class Settler {
   private leases: QueueLease[] = [];
-  private answers: Answer[] = [];
   private state: 'idle' | 'gathering' | 'settling' = 'idle';
 
   constructor(
@@ -14,53 +14,43 @@ export class Settler {
     private readonly onSettled: (count: number, failure: { readonly error: unknown } | undefined) => void,
   ) {}
 
-  /** Has the outcome carried out that `lease` carries. */
-  settle(lease: QueueLease): Promise<Settled> {
-    const answer = new Answer();
+  /** Has the outcome carried out that `lease` carries, which is told what came of it. */
+  settle(lease: QueueLease): void {
     this.leases.push(lease);
-    this.answers.push(answer);
-    if (this.state === 'idle') {
-      this.state = 'gathering';
-      queueMicrotask(this.flush);
-    }
-    return answer.promise;
+    if (this.state !== 'idle') return;
+    this.state = 'gathering';
+    queueMicrotask(this.flush);
   }
 
   private readonly flush = (): void => {
-    const { leases, answers } = this;
+    const { leases } = this;
     if (leases.length === 0) {
       this.state = 'idle';
       return;
     }
     this.leases = [];
-    this.answers = [];
     this.state = 'settling';
     const fail = (error: unknown): void => {
-      for (const answer of answers) answer.reject(error);
+      for (const lease of leases) lease.failed(error);
       this.flush();
-      this.onSettled(answers.length, { error });
+      this.onSettled(leases.length, { error });
     };
     try {
-      this.group.settle(leases).then((settled) => {
-        for (let i = 0; i < answers.length; i++) answers[i]!.resolve(settled[i]!);
-        this.flush();
-        this.onSettled(answers.length, undefined);
-      }, fail);
+      this.group.settle(leases).then((answers) => this.onAnswers(leases, answers), fail);
     } catch (error) {
       fail(error);
     }
   };
-}
 
-class Answer {
-  resolve!: (settled: Settled) => void;
-  reject!: (error: unknown) => void;
-  readonly promise: Promise<Settled>;
-
-  constructor() {
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
+  private onAnswers(leases: readonly QueueLease[], answers: readonly Settled[]): void {
+    for (let i = 0; i < leases.length; i++) {
+      try {
+        leases[i]!.answered(answers[i]!);
+      } catch (error) {
+        reportUnhandled(error); // of a subscriber's: there are others to tell
+      }
+    }
+    this.flush();
+    this.onSettled(leases.length, undefined);
   }
 }

@@ -11,7 +11,7 @@ export {
 } from './queue.js';
 export type { QueueOptions } from './queueOptions.js';
 export type { PublishOptions } from './publishOptions.js';
-export type { Published } from './publisher.js';
+export type { Published } from './publishPlace.js';
 export type { Codec } from './codec.js';
 export type { BrowseOptions, DeadLetter, PurgeOptions, RedriveOptions } from './deadLetters.js';
 export type {

@@ -1,7 +1,8 @@
 /** Publishes what a source emits, as fast as the queue takes it. */
 import type { Observable } from 'rxjs';
 import { Sink } from '../flow/sinks/sink.js';
-import { One, type Publisher } from './publisher.js';
+import type { Publisher } from './publisher.js';
+import { One } from './publishPlace.js';
 import type { NewMessage } from './store.js';
 
 /** @param messageOf what it throws ends the source */

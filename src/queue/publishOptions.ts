@@ -76,25 +76,12 @@ function checkPublish(options: PublishOptions, features: Features): void {
   features.checkPublish(options);
 }
 
-/** The message of `body`, published at `now`. */
-export function message(
-  body: string | Uint8Array,
-  options: PublishOptions | undefined,
-  now: number,
-  features: Features,
-): NewMessage {
-  if (options === undefined) {
-    return {
-      body,
-      key: undefined,
-      headers: undefined,
-      priority: 0,
-      publishedAt: now,
-      notBefore: 0,
-      deadline: undefined,
-      dedupeId: undefined,
-    };
-  }
+/** What is said of a message, or of many: all but its body. */
+export type Terms = Omit<NewMessage, 'body'>;
+
+/** What `options` say of what is published at `now`. */
+export function termsOf(options: PublishOptions | undefined, now: number, features: Features): Terms {
+  if (options === undefined) return plainTerms(now);
   checkPublish(options, features);
   const { key, headers, priority = 0, delay = 0, at, deadline, dedupeId } = options;
   const notBefore = at === undefined ? (delay > 0 ? now + delay : 0) : timeOf(at);
@@ -106,7 +93,6 @@ export function message(
     );
   }
   return {
-    body,
     key,
     headers: headers === undefined ? undefined : copyOf(headers),
     priority,
@@ -115,6 +101,24 @@ export function message(
     deadline: deadline === undefined ? undefined : timeOf(deadline),
     dedupeId,
   };
+}
+
+function plainTerms(publishedAt: number): Terms {
+  return {
+    key: undefined,
+    headers: undefined,
+    priority: 0,
+    publishedAt,
+    notBefore: 0,
+    deadline: undefined,
+    dedupeId: undefined,
+  };
+}
+
+/** The message of `body`. */
+export function message(body: string | Uint8Array, terms: Terms): NewMessage {
+  const { key, headers, priority, publishedAt, notBefore, deadline, dedupeId } = terms;
+  return { body, key, headers, priority, publishedAt, notBefore, deadline, dedupeId };
 }
 
 function timeOf(time: Date | number): number {

@@ -1,65 +1,8 @@
 /** The line of those who publish to one topic: what comes in one turn is put at once, and what comes while a put is under way with the next. */
-import { LinkedQueue, type Linked } from '../core/linkedQueue.js';
+import { LinkedQueue } from '../core/linkedQueue.js';
 import { QueueFullError, StoreError } from './errors.js';
+import { Many, One, Several, type Place } from './publishPlace.js';
 import type { NewMessage, PutAnswer, StoreTopic } from './store.js';
-
-/** What came of a message: `duplicate` where it was not put, for another of its `dedupeId` had been, whose id this is. */
-export type Published = Exclude<PutAnswer, 'full'>;
-
-/** A place in the line: of one message, or of several that go together or not at all. */
-export abstract class Place implements Linked<Place> {
-  older: Place | undefined = undefined;
-  newer: Place | undefined = undefined;
-  state: 'new' | 'in line' | 'being put' | 'left' = 'new';
-  onAbort: (() => void) | undefined = undefined;
-
-  constructor(
-    /** Whether it waits where there is no room. */
-    readonly patient: boolean,
-    readonly signal: AbortSignal | undefined,
-    readonly refuse: (error: unknown) => void,
-  ) {}
-
-  /** Is told what the store answered, of which its own is from `i` on; returns false where there was no room. */
-  abstract accept(answers: readonly PutAnswer[], i: number): boolean;
-}
-
-export class One extends Place {
-  constructor(
-    readonly message: NewMessage,
-    patient: boolean,
-    signal: AbortSignal | undefined,
-    private readonly resolve: (answer: Published) => void,
-    refuse: (error: unknown) => void,
-  ) {
-    super(patient, signal, refuse);
-  }
-
-  accept(answers: readonly PutAnswer[], i: number): boolean {
-    const answer = answers[i]!;
-    if (answer === 'full') return false;
-    this.resolve(answer);
-    return true;
-  }
-}
-
-export class Several extends Place {
-  constructor(
-    readonly messages: readonly NewMessage[],
-    signal: AbortSignal | undefined,
-    private readonly resolve: (answers: Published[]) => void,
-    refuse: (error: unknown) => void,
-  ) {
-    super(false, signal, refuse);
-  }
-
-  accept(answers: readonly PutAnswer[]): boolean {
-    const published = answers.filter((answer) => answer !== 'full');
-    if (published.length < answers.length) return false;
-    this.resolve(published);
-    return true;
-  }
-}
 
 /** Messages in one put at most: a store is to get round to other things too. */
 const MOST = 1_024;
@@ -101,7 +44,7 @@ export class Publisher {
     if (!place.patient && this.waiting > 0) return place.refuse(this.full());
     place.state = 'in line';
     this.line.push(place);
-    this.size++;
+    this.size += place.left;
     if (!place.patient) this.impatient++;
     signal?.addEventListener('abort', (place.onAbort = () => this.onAbort(place)));
     if (this.state !== 'idle') return;
@@ -124,7 +67,7 @@ export class Publisher {
   private leave(place: Place): void {
     place.state = 'left';
     this.line.remove(place);
-    this.size--;
+    this.size -= place.left;
     if (!place.patient) this.impatient--;
     if (place.onAbort !== undefined) place.signal!.removeEventListener('abort', place.onAbort);
   }
@@ -136,10 +79,10 @@ export class Publisher {
       return;
     }
     this.state = 'putting';
-    const several = first instanceof Several;
-    const messages = several ? this.only(first) : this.gather(first);
+    const whole = first instanceof Several;
+    const messages = whole ? this.only(first) : this.gather(first);
     try {
-      this.topic.put(messages, several).then(this.onAnswers, this.onFailure);
+      this.topic.put(messages, whole).then(this.onAnswers, this.onFailure);
     } catch (error) {
       this.onFailure(error);
     }
@@ -147,6 +90,7 @@ export class Publisher {
 
   private only(several: Several): readonly NewMessage[] {
     several.state = 'being put';
+    several.tries = several.left;
     this.batch = [several];
     return several.messages;
   }
@@ -155,9 +99,10 @@ export class Publisher {
     const messages: NewMessage[] = [];
     const batch: Place[] = (this.batch = []);
     let place: Place | undefined = first;
-    for (; place instanceof One && messages.length < this.tries; place = place.newer) {
+    for (; messages.length < this.tries && (place instanceof One || place instanceof Many); place = place.newer) {
       place.state = 'being put';
-      messages.push(place.message);
+      place.tries = Math.min(place.left, this.tries - messages.length);
+      place.addTo(messages);
       batch.push(place);
     }
     return messages;
@@ -166,26 +111,28 @@ export class Publisher {
   private readonly onAnswers = (answers: readonly PutAnswer[]): void => {
     const { batch } = this;
     let accepted = 0;
-    for (let i = 0; i < batch.length; i++) {
-      const place = batch[i]!;
-      if (place.accept(answers, i)) {
-        accepted++;
-        this.leave(place);
-      } else {
-        this.onFull(place);
-      }
+    let from = 0;
+    for (const place of batch) {
+      const { tries } = place;
+      const count = place.accept(answers, from);
+      from += tries;
+      accepted += count;
+      this.size -= count;
+      if (place.left === 0) this.leave(place);
+      else this.onLeft(place, count < tries);
     }
-    const found = accepted === batch.length;
+    const found = accepted === from;
     this.tries = found ? Math.min(MOST, 2 * this.tries) : Math.max(1, 2 * accepted);
     if (found || this.line.oldest?.state !== 'being put') this.put();
     else this.waitForRoom();
   };
 
-  private onFull(place: Place): void {
+  /** Some of its messages were not put: there was no room, or they were more than one put takes. */
+  private onLeft(place: Place, full: boolean): void {
     if (place.signal?.aborted === true) {
       this.leave(place);
       place.refuse(place.signal.reason);
-    } else if (!place.patient) {
+    } else if (full && !place.patient) {
       this.leave(place);
       place.refuse(this.full());
     }
@@ -203,7 +150,7 @@ export class Publisher {
 
   private waitForRoom(): void {
     for (const place of this.batch) if (place.state === 'being put') place.state = 'in line';
-    if (this.impatient > 0) for (const place of this.all()) this.onFull(place);
+    if (this.impatient > 0) for (const place of this.all()) this.onLeft(place, true);
     this.state = 'waiting';
     const wait = (this.wait = new AbortController());
     this.topic.room!(wait.signal).then(this.put, this.onNoRoom);

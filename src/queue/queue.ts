@@ -9,8 +9,9 @@ import { DeadLetters } from './deadLetters.js';
 import { QueueFullError } from './errors.js';
 import { Features } from './features.js';
 import { publishFrom } from './publishFrom.js';
-import { One, Several, type Published, type Publisher } from './publisher.js';
-import { message, NAME, type PublishOptions } from './publishOptions.js';
+import type { Publisher } from './publisher.js';
+import { message, NAME, termsOf, type PublishOptions, type Terms } from './publishOptions.js';
+import { Many, One, Several, type Published } from './publishPlace.js';
 import { QUEUE_RULES, type QueueOptions } from './queueOptions.js';
 import { redeliveryDelay } from './redeliveryDelay.js';
 import { sharedOf, type Shared } from './shared.js';
@@ -171,11 +172,10 @@ export class Queue<T> {
   publishMany(values: Iterable<T>, options?: PublishManyOptions<T>): Promise<Published[]> {
     return new Promise((resolve, reject) => {
       check('values', ITERABLE, values, 'publishMany');
-      const optionsOf = typeof options === 'function' ? options : (): PublishOptions | undefined => options;
       const signal = typeof options === 'function' ? undefined : options?.signal;
-      const messages = Array.from(values, (value, i) => this.message(value, optionsOf(value, i)));
+      const messages = this.messages(values, options);
       if (messages.length === 0) return resolve([]);
-      if (this.patient) return this.addEach(messages, signal, resolve, reject);
+      if (this.patient) return this.publisher.add(new Many(messages, signal, resolve, reject));
       if (messages.length > this.capacity) throw new QueueFullError(this.name, this.capacity);
       this.publisher.add(new Several(messages, signal, resolve, reject));
     });
@@ -257,33 +257,28 @@ export class Queue<T> {
   }
 
   private message(value: T, options: PublishOptions | undefined): NewMessage {
+    return this.messageOf(value, termsOf(options, this.scheduler.now(), this.features));
+  }
+
+  private messages(values: Iterable<T>, options: PublishManyOptions<T> | undefined): NewMessage[] {
+    const now = this.scheduler.now();
+    if (typeof options === 'function') {
+      return Array.from(values, (value, i) => this.messageOf(value, termsOf(options(value, i), now, this.features)));
+    }
+    const terms = termsOf(options, now, this.features);
+    const messages: NewMessage[] = [];
+    for (const value of values) messages.push(this.messageOf(value, terms));
+    return messages;
+  }
+
+  private messageOf(value: T, terms: Terms): NewMessage {
     const { name, maxBytes } = this;
     const body = encode(this.codec, value, name, maxBytes);
-    const made = message(body, options, this.scheduler.now(), this.features);
-    if (made.headers !== undefined) {
-      const headers = Object.entries(made.headers).flat().join('');
+    if (terms.headers !== undefined) {
+      const headers = Object.entries(terms.headers).flat().join('');
       const length = typeof body === 'string' ? bytesOf(body) : body.byteLength;
       checkSize(name, length + bytesOf(headers), maxBytes);
     }
-    return made;
-  }
-
-  /** In their order; when one is refused those after it are not put either. */
-  private addEach(
-    messages: readonly NewMessage[],
-    signal: AbortSignal | undefined,
-    resolve: (answers: Published[]) => void,
-    reject: (error: unknown) => void,
-  ): void {
-    const answers: Published[] = [];
-    const refuse = (error: unknown): void => {
-      for (const place of places) this.publisher.withdraw(place);
-      reject(error);
-    };
-    const accept = (answer: Published): void => {
-      if (answers.push(answer) === messages.length) resolve(answers);
-    };
-    const places = messages.map((one) => new One(one, true, signal, accept, refuse));
-    for (const place of places) this.publisher.add(place);
+    return message(body, terms);
   }
 }

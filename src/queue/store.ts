@@ -87,7 +87,7 @@ export interface StoreTopic {
 /** `full` for a message that was not put, since there was no room. */
 export type PutAnswer = { readonly id: string; readonly duplicate: boolean } | 'full';
 
-/** A message before it is put. */
+/** A message before it is put. The object is not changed from then on, but for what `headers` and bytes of a body are: a store may keep it. */
 export interface NewMessage {
   /** A string comes back as a string, bytes as bytes. */
   readonly body: string | Uint8Array;

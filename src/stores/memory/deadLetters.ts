@@ -68,6 +68,16 @@ interface Dead extends Linked<Dead> {
 }
 
 function shown({ id, stored, letter }: Dead): StoreDeadLetter {
-  const { body, key, headers, priority, publishedAt, deadline, attempts } = stored;
-  return { id, body: copied(body), key, headers, priority, publishedAt, deadline, attempts, ...letter };
+  const { body, key, headers, priority, publishedAt, deadline } = stored.content;
+  return {
+    id,
+    body: copied(body),
+    key,
+    headers,
+    priority,
+    publishedAt,
+    deadline,
+    attempts: stored.attempts,
+    ...letter,
+  };
 }

@@ -78,15 +78,13 @@ export class MemoryGroup implements StoreGroup, Giver {
 
   settle(outcomes: readonly StoreOutcome[]): Promise<readonly Settled[]> {
     if (this.closed) return Promise.reject(closed());
-    const stored: Stored[] = [];
     for (const { message } of outcomes) {
-      const one = givenBy(this, message);
-      if (one === undefined) return Promise.reject(foreign(message));
-      stored.push(one);
+      if (givenBy(this, message) === undefined) return Promise.reject(foreign(message));
     }
     const now = this.topic.clock.now();
     const passed = this.topic.clock.passed(now);
-    const answers = outcomes.map((outcome, i) => this.settleOne(outcome, stored[i]!, now, passed));
+    const answers: Settled[] = [];
+    for (const outcome of outcomes) answers.push(this.settleOne(outcome, givenBy(this, outcome.message)!, now, passed));
     this.serve(now);
     this.topic.left();
     return Promise.resolve(answers);
@@ -196,16 +194,16 @@ export class MemoryGroup implements StoreGroup, Giver {
   }
 
   private settleOne(outcome: StoreOutcome, stored: Stored, now: number, passed: number): Settled {
-    const { message, kind, delay, reason, error } = outcome;
-    if (stored.lease !== message) return 'lease-lost';
+    const { kind } = outcome;
+    if (stored.lease !== outcome.message) return 'lease-lost';
     stored.lease = undefined;
     const held = stored.state === 'given';
     if (held) this.given.leave(stored);
     else this.turns.withdraw(stored); // its lease ran out, and nobody has it
     if (kind === 'release') stored.attempts--;
-    if (kind === 'nack' && delay > 0) {
+    if (kind === 'nack' && outcome.delay > 0) {
       stored.state = 'retry';
-      stored.expires = passed + delay;
+      stored.expires = passed + outcome.delay;
       this.retries.add(stored);
       if (!held) this.turns.hold(stored, this.keyOf(stored));
       return 'settled';
@@ -213,7 +211,7 @@ export class MemoryGroup implements StoreGroup, Giver {
     if (kind === 'release' || kind === 'nack') this.await(stored);
     if (held) this.turns.done(stored);
     if (kind === 'ack') this.leave(stored);
-    if (kind === 'dead') this.die(stored, { reason: reason ?? '', error, diedAt: now }, passed);
+    if (kind === 'dead') this.die(stored, outcome, now, passed);
     return 'settled';
   }
 
@@ -222,12 +220,12 @@ export class MemoryGroup implements StoreGroup, Giver {
     if (--this.size === 0) this.spares.clear();
   }
 
-  private die(stored: Stored, letter: Pick<StoreDeadLetter, 'reason' | 'error' | 'diedAt'>, passed: number): void {
+  private die(stored: Stored, { reason = '', error }: StoreOutcome, now: number, passed: number): void {
     if (this.terms.retention <= 0) return this.leave(stored);
     stored.state = 'gone';
     stored.keyLine = undefined;
     this.size--;
-    this.dead.add(this.idOf(stored.nr), stored, letter, passed + this.terms.retention);
+    this.dead.add(this.idOf(stored.nr), stored, { reason, error, diedAt: now }, passed + this.terms.retention);
   }
 
   private extendOne(message: Message, stored: Stored, passed: number): Settled {
@@ -247,9 +245,9 @@ export class MemoryGroup implements StoreGroup, Giver {
     return this.topic.idOf(nr);
   }
 
-  private keyOf({ key }: Stored): string | undefined {
+  private keyOf({ content }: Stored): string | undefined {
     const { order } = this.topic;
-    return order === 'key' ? key : order === 'queue' ? '' : undefined;
+    return order === 'key' ? content.key : order === 'queue' ? '' : undefined;
   }
 
   /** While somebody waits, for when the next is due. */
@@ -263,7 +261,7 @@ export class MemoryGroup implements StoreGroup, Giver {
 
   private oldest(): number | undefined {
     let oldest = Infinity;
-    const look = ({ publishedAt }: Stored): void => void (oldest = Math.min(oldest, publishedAt));
+    const look = ({ content }: Stored): void => void (oldest = Math.min(oldest, content.publishedAt));
     for (const stored of this.turns.firsts()) look(stored);
     this.retries.all.forEach(look);
     this.scheduled.all.forEach(look);

@@ -38,7 +38,13 @@ export class MemoryTopic implements StoreTopic {
     const passed = this.clock.passed(now);
     this.remembered.forget(passed);
     if (whole && this.roomLeft() < this.countNew(messages, passed)) return Promise.resolve(messages.map(() => 'full'));
-    const answers = messages.map((message) => this.putOne(message, now, passed));
+    const answers: PutAnswer[] = [];
+    let room = this.roomLeft();
+    for (const message of messages) {
+      const answer = this.known(message, passed) ?? (room > 0 ? this.putOne(message, now, passed) : 'full');
+      if (answer !== 'full' && !answer.duplicate) room--;
+      answers.push(answer);
+    }
     for (const group of this.groups.values()) group.serve(now);
     return Promise.resolve(answers);
   }
@@ -85,13 +91,14 @@ export class MemoryTopic implements StoreTopic {
     for (const wake of this.waiting) wake();
   }
 
+  /** The answer for one of a `dedupeId` that is remembered. */
+  private known({ dedupeId }: NewMessage, passed: number): PutAnswer | undefined {
+    const id = dedupeId === undefined ? undefined : this.remembered.get(dedupeId, passed);
+    return id === undefined ? undefined : { id, duplicate: true };
+  }
+
   private putOne(message: NewMessage, now: number, passed: number): PutAnswer {
     const { dedupeId } = message;
-    if (dedupeId !== undefined) {
-      const id = this.remembered.get(dedupeId, passed);
-      if (id !== undefined) return { id, duplicate: true };
-    }
-    if (this.roomLeft() <= 0) return 'full';
     const turn = this.turns++;
     const id = this.idOf(turn);
     if (dedupeId !== undefined) {

@@ -15,12 +15,7 @@ export class Stored implements Keyed<Stored> {
   nr = 0;
   turn = 0;
   attempts = 0;
-  body: string | Uint8Array = '';
-  key: string | undefined = undefined;
-  headers: Headers | undefined = undefined;
-  priority = 0;
-  publishedAt = 0;
-  deadline: number | undefined = undefined;
+  content: Content = NOTHING;
   /** The last lease, until it is settled or somebody else has the message. */
   lease: Given | undefined = undefined;
   older: Stored | undefined = undefined;
@@ -29,34 +24,51 @@ export class Stored implements Keyed<Stored> {
   place = 0;
   late = false;
   keyLine: KeyLine<Stored> | undefined = undefined;
+
+  get priority(): number {
+    return this.content.priority;
+  }
+}
+
+/** What was put. */
+export type Content = Pick<NewMessage, 'body' | 'key' | 'headers' | 'priority' | 'publishedAt' | 'deadline'>;
+
+const NOTHING: Content = {
+  body: '',
+  key: undefined,
+  headers: undefined,
+  priority: 0,
+  publishedAt: 0,
+  deadline: undefined,
+};
+
+/** What of `message` is kept: the object itself, unless it holds something that its owner may change. */
+function kept(message: NewMessage): Content {
+  const { body, headers } = message;
+  if (typeof body === 'string' && headers === undefined) return message;
+  return { ...message, body: copied(body), headers: headers && Object.freeze({ ...headers }) };
 }
 
 /** Those to use again: where many messages wait for long, new objects cost more (promoted, then collected) than all the rest. */
 export class Spares {
   private spare: Stored | undefined;
 
-  /** One that is `message`, as it is now: what its owner does with it later does not change it. */
+  /** One that is `message`. */
   fill(message: NewMessage, nr: number): Stored {
     const stored = this.spare ?? new Stored();
     this.spare = stored.older;
     stored.older = undefined;
-    const { headers } = message;
     stored.nr = stored.turn = nr;
     stored.attempts = 0;
-    stored.body = copied(message.body);
-    stored.key = message.key;
-    stored.headers = headers === undefined ? undefined : Object.freeze({ ...headers });
-    stored.priority = message.priority;
-    stored.publishedAt = message.publishedAt;
-    stored.deadline = message.deadline;
+    stored.content = kept(message);
     return stored;
   }
 
   /** `stored` is in no place any more. */
   add(stored: Stored): void {
     stored.state = 'gone';
-    stored.body = ''; // a message that left must not be kept alive
-    stored.headers = stored.key = stored.lease = stored.keyLine = undefined;
+    stored.content = NOTHING; // a message that left must not be kept alive
+    stored.lease = stored.keyLine = undefined;
     stored.older = this.spare;
     this.spare = stored;
   }
@@ -75,26 +87,39 @@ export interface Giver {
 /** What is given out: a lease of its own. */
 export class Given implements Message {
   readonly body: string | Uint8Array;
-  readonly key: string | undefined;
-  readonly headers: Headers | undefined;
-  readonly priority: number;
-  readonly publishedAt: number;
-  readonly deadline: number | undefined;
   readonly attempt: number;
+  private readonly content: Content;
   private readonly nr: number;
 
   constructor(
     readonly stored: Stored,
     readonly giver: Giver,
   ) {
-    this.body = copied(stored.body);
-    this.key = stored.key;
-    this.headers = stored.headers;
-    this.priority = stored.priority;
-    this.publishedAt = stored.publishedAt;
-    this.deadline = stored.deadline;
+    const { content } = stored;
+    this.content = content;
+    this.body = copied(content.body);
     this.attempt = stored.attempts;
     this.nr = stored.nr;
+  }
+
+  get key(): string | undefined {
+    return this.content.key;
+  }
+
+  get headers(): Headers | undefined {
+    return this.content.headers;
+  }
+
+  get priority(): number {
+    return this.content.priority;
+  }
+
+  get publishedAt(): number {
+    return this.content.publishedAt;
+  }
+
+  get deadline(): number | undefined {
+    return this.content.deadline;
   }
 
   /** Made when it is looked at: as text it costs more than the rest of the message. */

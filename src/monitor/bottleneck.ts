@@ -89,6 +89,9 @@ function eventLoop(blocked: number): Bottleneck {
 
 function sentenceOf({ kind, stage, share }: Candidate, stages: readonly StageSnapshot[]): string {
   const name = `\`${stage.stage}\``;
+  if (kind === 'source' && stage.waitsFor === MESSAGES) {
+    return `the source limits: ${name} waited for messages ${percent(share)} of the time`;
+  }
   if (kind === 'source') return `the source limits: ${name} could have taken more ${percent(share)} of the time`;
   if (kind === 'consumer') {
     return `what comes after ${name} limits: ${name} was asked for nothing ${percent(share)} of the time; make that faster, or shed before it`;
@@ -123,6 +126,8 @@ function adviceFor({ pool, waitsFor }: StageSnapshot): string {
   return `; more workers do not help: ${other}, or make calls shorter`;
 }
 
+/** What a queue's deliveries wait for. */
+const MESSAGES = 'messages';
 /** What pools wait for. */
 const WORKERS = 'its workers';
 const KEYS = 'values of the same keys';

@@ -45,7 +45,7 @@ export class LeaseKeeper {
     const kept: QueueLease[] = [];
     for (let lease = this.leases.oldest; lease !== undefined; lease = lease.newer) {
       const age = now - lease.since;
-      if (age >= this.visibilityTimeout) lost.push(lease);
+      if (age >= this.visibilityTimeout && this.isLost(lease)) lost.push(lease);
       else if (lease.kept && age >= this.interval) kept.push(lease);
     }
     if (kept.length > 0) this.extend(kept, now);
@@ -53,14 +53,27 @@ export class LeaseKeeper {
     if (this.leases.oldest !== undefined) this.timer.set(now + this.interval);
   }
 
+  /**
+   * Whether one is that has ended by our clock. This process may have stood still meanwhile, and nobody have taken the message: one that somebody works
+   * on is extended first, and the store says whether it is lost.
+   */
+  private isLost({ kept, asked }: QueueLease): boolean {
+    return !kept || asked || this.group.extend === undefined;
+  }
+
   /** Where that fails it is tried again at the next look, until the lease has ended. */
   private extend(leases: readonly QueueLease[], now: number): void {
+    for (const lease of leases) lease.asked = true;
     this.group.extend?.(leases.map(({ message }) => message)).then(
       (answers) => {
         const lost: QueueLease[] = [];
         for (const [i, lease] of leases.entries()) {
-          if (answers[i] === 'settled') lease.since = now;
-          else if (lease.held) lost.push(lease);
+          if (answers[i] === 'settled') {
+            lease.since = now;
+            lease.asked = false;
+          } else if (lease.held) {
+            lost.push(lease);
+          }
         }
         if (lost.length > 0) this.lose(lost);
       },

@@ -22,6 +22,8 @@ export class QueueLease extends Lease implements DeliveryInfo, StoreOutcome, Lin
   abortState: Abortable['abortState'] = undefined;
   /** It is in the hands of its keeper: not settled, and not lost. */
   held = false;
+  /** The store was asked to extend it since then, and has not said that it did. */
+  asked = false;
   /** What the store is told. */
   decided: Decided = ACKED;
 

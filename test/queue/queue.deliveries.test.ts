@@ -1,9 +1,11 @@
-import { merge, Observable, retry } from 'rxjs';
+import { merge, Observable, retry, type SchedulerLike } from 'rxjs';
 import { describe, expect, test } from 'vitest';
-import { boundedBuffer, drain, fixed, pool } from '../../src/index.js';
+import { boundedBuffer, drain, fixed, handle, pool } from '../../src/index.js';
 import type { Delivery } from '../../src/delivery/delivery.js';
 import { queue, StoreError, type Store, type StoreGroup, type StoreOutcome } from '../../src/queue/index.js';
-import { ManualConsumer } from '../../src/testing/index.js';
+import { createMonitor } from '../../src/monitor/index.js';
+import { memoryStore } from '../../src/stores/memory/index.js';
+import { ManualConsumer, VirtualTime } from '../../src/testing/index.js';
 import { all, rig, settled, valuesOf, watch } from './rig.js';
 
 /** What `handle` does while it works. */
@@ -522,6 +524,83 @@ describe('leases', () => {
     expect(c.values[0]!.signal.aborted).toBe(true);
     c.unsubscribe();
     await r.pass(100);
+  });
+
+  describe('after the process has stood still for longer than the visibility timeout', () => {
+    /** One message that somebody works on, and a clock that can jump. */
+    const working = async (extend: (group: StoreGroup) => Partial<StoreGroup> = () => ({})) => {
+      const time = new VirtualTime();
+      let stood = 0;
+      const scheduler: SchedulerLike = {
+        now: () => time.scheduler.now() + stood,
+        schedule: (work, delay, state) => time.scheduler.schedule(work, delay, state!),
+      };
+      const store = withGroup(extend)(memoryStore({ scheduler }));
+      const orders = queue<string>(store, 'orders', { scheduler, visibilityTimeout: 100 });
+      await orders.publish('a');
+      const c = new ManualConsumer(orders.deliveries({ maxInFlight: 1 }));
+      c.request(1);
+      await settled();
+      const delivery = c.values[0]!;
+      leaseOf(delivery).keep();
+      return {
+        orders,
+        delivery,
+        standStill: async (ms: number, meanwhile?: () => Promise<void>) => {
+          stood += ms;
+          await meanwhile?.();
+          time.advanceBy(25);
+          await settled();
+        },
+        end: async () => {
+          void delivery.ack();
+          c.unsubscribe();
+          await settled();
+        },
+      };
+    };
+
+    test('one that nobody has taken is kept', async () => {
+      const { delivery, standStill, orders } = await working();
+      await standStill(500);
+      expect(delivery.signal.aborted).toBe(false);
+      expect(await orders.stats()).toMatchObject({ ready: 0, inFlight: 1 });
+      await standStill(50);
+      expect(await delivery.ack()).toBe('settled');
+    });
+
+    test('one that somebody else has taken is lost', async () => {
+      const { delivery, standStill, orders, end } = await working();
+      const other = new ManualConsumer(orders.deliveries({ maxInFlight: 1 }));
+      await standStill(500, async () => {
+        other.request(1);
+        await settled();
+      });
+      expect([other.values[0]!.attempt, delivery.signal.aborted]).toEqual([2, true]);
+      expect(await delivery.ack()).toBe('lease-lost');
+      void other.values[0]!.ack();
+      other.unsubscribe();
+      await end();
+    });
+
+    test.each([
+      ['fails', () => Promise.reject(new StoreError('memory', 'busy', 'busy'))],
+      ['does not come', () => new Promise<never>(() => undefined)],
+    ])('one whose extension %s is lost at the next look', async (_, extend) => {
+      const { delivery, standStill, end } = await working(() => ({ extend }));
+      await standStill(500);
+      expect(delivery.signal.aborted).toBe(false);
+      await standStill(0);
+      expect(delivery.signal.aborted).toBe(true);
+      await end();
+    });
+
+    test('one that can not be extended is lost', async () => {
+      const { delivery, standStill, end } = await working(() => ({ extend: undefined }) as never);
+      await standStill(500);
+      expect(delivery.signal.aborted).toBe(true);
+      await end();
+    });
   });
 
   test('one that is settled while it is extended is not lost as well', async () => {

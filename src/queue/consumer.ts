@@ -3,7 +3,9 @@ import type { SchedulerLike, Subscriber } from 'rxjs';
 import type { Outcome } from '../core/ackTree.js';
 import { RingBuffer } from '../core/ringBuffer.js';
 import { Delivery, RELEASE } from '../delivery/delivery.js';
-import { demandOf, NOTHING, type Counting, type Demand, type Draining } from '../flow/demand.js';
+import { probeFrom } from '../flow/counted.js';
+import { demandOf, NOTHING, type Demand, type Draining } from '../flow/demand.js';
+import type { Activity, Ledger, MonitoredStage, StageMonitor, StageProbe } from '../flow/stageOptions.js';
 import { check } from '../options.js';
 import { SteadyTime } from '../flow/steadyTime.js';
 import { messageOf, type Codec } from './codec.js';
@@ -16,7 +18,9 @@ import type { Message, StoreGroup } from './store.js';
 
 /** What a consumer knows of its queue. */
 export interface ConsumerSettings<T> {
+  /** Of the subscription, for a monitor. */
   readonly name: string;
+  readonly monitor: StageMonitor | undefined;
   readonly codec: Codec<T>;
   readonly visibilityTimeout: number;
   readonly maxAttempts: number;
@@ -38,39 +42,66 @@ const MOST = 1_024;
  * States: *open* → *stopped* (by a drain, or the end of the store: nothing is taken any more; what is held is given) → *ended* (the subscriber is
  * closed: what is held, or still comes, is released; what was given stays to be settled, and its leases are kept).
  */
-export class Consumer<T> implements Counting, LeaseOwner {
-  private readonly demand: Demand;
+export class Consumer<T> implements MonitoredStage, LeaseOwner {
+  /** What is asked for downstream. */
+  readonly downstream: Demand;
   private readonly keeper: LeaseKeeper;
   private readonly settler: Settler;
   private readonly time: SteadyTime;
-  private readonly held = new RingBuffer<QueueLease>();
+  private readonly waiting = new RingBuffer<QueueLease>();
   private readonly abort = new AbortController();
   private inFlight = 0;
   private given = 0;
   private taking = false;
   private working = false;
   private stopped = false;
+  private probe: StageProbe | undefined = undefined;
 
   constructor(
     private readonly group: StoreGroup,
     private readonly subscriber: Subscriber<Delivery<T>>,
-    private readonly maxInFlight: number,
+    readonly capacity: number,
     private readonly settings: ConsumerSettings<T>,
   ) {
-    this.demand = demandOf(subscriber);
+    this.downstream = demandOf(subscriber);
     this.time = new SteadyTime(settings.scheduler);
     this.keeper = new LeaseKeeper(group, settings.visibilityTimeout, this.time, (lost) => this.onLost(lost));
     this.settler = new Settler(group, (count, failure) => this.onSettled(count, failure));
-    if (this.demand === NOTHING) return; // it came while its pipeline drains
+    if (this.downstream === NOTHING) return; // it came while its pipeline drains
+    this.probe = probeFrom(settings.monitor?.add(this));
     subscriber.add(() => this.end());
-    subscriber.add(this.demand.onRequest(() => this.work()));
-    subscriber.add(this.demand.onDrain?.((draining) => this.drain(draining)));
+    subscriber.add(this.downstream.onRequest(() => this.work()));
+    subscriber.add(this.downstream.onDrain?.((draining) => this.drain(draining)));
     this.work();
   }
 
-  get ledger(): Counting['ledger'] {
-    const { given: out, held } = this;
-    return { stage: this.settings.name, in: out + held.size, out, dropped: 0, reasons: {}, held: held.size };
+  get name(): string {
+    return this.settings.name;
+  }
+
+  /** Messages that wait until downstream asks for them. */
+  get held(): number {
+    return this.waiting.size;
+  }
+
+  /** Messages that it could have besides those that it has. */
+  get requested(): number {
+    return this.stopped ? 0 : this.capacity - this.inFlight;
+  }
+
+  get activity(): Activity {
+    if (this.held > 0) return 'blocked';
+    return this.requested > 0 ? 'starved' : 'busy';
+  }
+
+  get waitsFor(): string {
+    return this.requested > 0 ? 'messages' : 'its messages to be settled';
+  }
+
+  /** What comes to nobody, for its lease has ended or it is released, counts as if it had not been taken. */
+  get ledger(): Ledger {
+    const { name: stage, given: out, held } = this;
+    return { stage, in: out + held, out, dropped: 0, reasons: {}, held };
   }
 
   settle(lease: QueueLease, outcome: Outcome): void {
@@ -107,7 +138,7 @@ export class Consumer<T> implements Counting, LeaseOwner {
     try {
       this.give();
       if (this.stopped) {
-        if (this.held.size === 0 && !this.subscriber.closed) this.subscriber.complete();
+        if (this.held === 0 && !this.subscriber.closed) this.subscriber.complete();
       } else if (!this.taking && !this.subscriber.closed) {
         this.take();
       }
@@ -117,9 +148,9 @@ export class Consumer<T> implements Counting, LeaseOwner {
   }
 
   private give(): void {
-    const { held, demand, subscriber } = this;
-    while (held.size > 0 && demand.requested > 0 && !subscriber.closed) {
-      const lease = held.shift();
+    const { waiting, downstream, subscriber } = this;
+    while (waiting.size > 0 && downstream.requested > 0 && !subscriber.closed) {
+      const lease = waiting.shift();
       const delivery = lease.held ? this.deliveryOf(lease) : undefined;
       if (delivery === undefined) continue;
       this.given++;
@@ -149,7 +180,7 @@ export class Consumer<T> implements Counting, LeaseOwner {
 
   private take(): void {
     // There is demand only where nothing is held.
-    const want = Math.min(this.demand.requested, this.maxInFlight - this.inFlight, MOST);
+    const want = Math.min(this.downstream.requested, this.capacity - this.inFlight, MOST);
     if (want <= 0) return;
     this.taking = true;
     try {
@@ -166,7 +197,8 @@ export class Consumer<T> implements Counting, LeaseOwner {
     for (const message of messages) {
       const lease = new QueueLease(message, now, this);
       this.keeper.add(lease);
-      this.held.push(lease);
+      this.waiting.push(lease);
+      this.probe?.arrived();
     }
     if (messages.length === 0) this.stopped = true; // nobody waits any more, or the store is closed
     if (this.subscriber.closed) this.release();
@@ -201,11 +233,12 @@ export class Consumer<T> implements Counting, LeaseOwner {
   private end(): void {
     this.abort.abort();
     this.release();
+    this.probe?.released();
   }
 
   private release(): void {
-    while (this.held.size > 0) {
-      const lease = this.held.shift();
+    while (this.held > 0) {
+      const lease = this.waiting.shift();
       if (lease.held) lease.settle(RELEASE);
     }
   }

@@ -2,7 +2,18 @@
 import { asyncScheduler, Observable, type SchedulerLike } from 'rxjs';
 import type { Delivery } from '../delivery/delivery.js';
 import { exponential } from '../flow/control/backoff.js';
-import { check, checkOptions, expected, FUNCTION, OBSERVABLE, POSITIVE, SIGNAL, type Rule } from '../options.js';
+import { STAGE_RULES, type StageMonitor } from '../flow/stageOptions.js';
+import {
+  check,
+  checkOptions,
+  expected,
+  FUNCTION,
+  OBSERVABLE,
+  POSITIVE,
+  SIGNAL,
+  STRING,
+  type Rule,
+} from '../options.js';
 import { bytesOf, checkSize, encode, JsonCodec, type Codec } from './codec.js';
 import { Consumer } from './consumer.js';
 import { DeadLetters } from './deadLetters.js';
@@ -34,6 +45,10 @@ export interface PublishFromOptions<T> {
 export interface DeliveriesOptions {
   /** Messages that this subscription may have at once: taken, and not settled yet. An integer of at least 1, or `Infinity`. Default: 256. */
   maxInFlight?: number | undefined;
+  /** What a monitor calls this subscription. Default: the queue's name. */
+  name?: string | undefined;
+  /** Is given the subscription, to watch it until it has ended. Default: nobody. */
+  monitor?: StageMonitor | undefined;
 }
 
 /** How many messages there are. */
@@ -224,11 +239,12 @@ export class Queue<T> {
    * @throws OptionError at the call when an option is wrong
    */
   deliveries(options: DeliveriesOptions = {}): Observable<Delivery<T>> {
-    checkOptions('deliveries', options, { maxInFlight: POSITIVE });
-    const { maxInFlight = 256 } = options;
+    checkOptions('deliveries', options, { maxInFlight: POSITIVE, name: STRING, monitor: STAGE_RULES.monitor });
+    const { maxInFlight = 256, name = this.name, monitor } = options;
     const { visibilityTimeout, maxAttempts, deadLetter } = this.shared.options;
     const settings = {
-      name: this.name,
+      name,
+      monitor,
       codec: this.codec,
       visibilityTimeout,
       maxAttempts,

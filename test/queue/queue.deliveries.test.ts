@@ -814,3 +814,45 @@ describe('order', () => {
     await settled();
   });
 });
+
+describe('a monitor', () => {
+  test('sees the subscription first, what it holds, and that it waits for messages', async () => {
+    const r = rig<string>();
+    const monitor = createMonitor({ scheduler: r.time.scheduler });
+    const { scheduler } = r.time;
+    const finish: (() => void)[] = [];
+    const subscription = r.orders
+      .deliveries({ maxInFlight: 3, monitor })
+      .pipe(handle(() => new Promise<void>((done) => finish.push(done)), { concurrency: 2, scheduler, monitor }))
+      .subscribe();
+    await r.pass(3_000, 100);
+    expect(monitor.snapshot().stages.map(({ stage }) => stage)).toEqual(['orders', 'handle', 'handle/settle']);
+    expect(monitor.bottleneck()).toMatchObject({ kind: 'source', stage: 'orders' });
+    expect(monitor.explain()).toBe('the source limits: `orders` waited for messages 100 % of the time');
+    await r.orders.publishMany(['a', 'b', 'c', 'd']);
+    await settled();
+    const [orders] = monitor.snapshot().stages;
+    expect(orders).toMatchObject({ stage: 'orders', in: 3, out: 3, held: 0, capacity: 3, feeds: 'handle' });
+    for (const done of finish) done();
+    await settled();
+    for (const done of finish) done();
+    await settled();
+    expect(monitor.snapshot().stages[0]).toMatchObject({ in: 4, out: 4 });
+    subscription.unsubscribe();
+    await settled();
+    expect(monitor.snapshot().stages[0]).toMatchObject({ active: false });
+  });
+
+  test('is told that maxInFlight is what limits', async () => {
+    const r = rig();
+    const monitor = createMonitor({ scheduler: r.time.scheduler });
+    await r.orders.publishMany([1, 2, 3]);
+    const c = new ManualConsumer(r.orders.deliveries({ maxInFlight: 2, name: 'mail', monitor }));
+    c.request(3);
+    await r.pass(3_000, 100);
+    expect(monitor.explain()).toBe('`mail` limits: it waited for its messages to be settled 100 % of the time');
+    for (const delivery of c.values) void delivery.ack();
+    c.unsubscribe();
+    await settled();
+  });
+});

@@ -257,6 +257,32 @@ describe('publishMany', () => {
     expect(new Set(many.value!.map(({ id }) => id)).size).toBe(5);
   });
 
+  test('more than one put takes, between others: in order; its signal takes out what waits for room', async () => {
+    const r = rig({ capacity: 3_000 });
+    const control = new AbortController();
+    const before = r.orders.publish(-1);
+    const many = watch(r.orders.publishMany(Array.from({ length: 2_500 }, (_, i) => i)));
+    const aborted = watch(r.orders.publishMany(new Array<number>(900).fill(-2), { signal: control.signal }));
+    const after = watch(r.orders.publish(-3));
+    await settled();
+    expect([many.state, many.value?.length, aborted.state, after.state]).toEqual(['done', 2_500, 'waiting', 'waiting']);
+    expect(await r.orders.stats()).toMatchObject({ ready: 3_000, waiting: 402 });
+    control.abort('enough');
+    await settled();
+    expect([aborted.state, aborted.error, (await r.orders.stats()).waiting]).toEqual(['failed', 'enough', 1]);
+    const ids = [(await before).id, ...many.value!.map(({ id }) => id)];
+    const c = r.consumer(Infinity);
+    c.request(2_501);
+    await settled();
+    expect(c.values.map(({ id }) => id)).toEqual(ids);
+    expect(valuesOf(c)).toEqual(Array.from({ length: 2_501 }, (_, i) => i - 1));
+    for (const delivery of c.values) void delivery.ack();
+    await settled();
+    expect(after.state).toBe('done');
+    c.unsubscribe();
+    await settled();
+  });
+
   test('error: all or none', async () => {
     const r = rig({ capacity: 3, whenFull: 'error' });
     await r.orders.publish(0);

@@ -15,8 +15,9 @@ export function lineOf(order: Order, key: Stored | null): Line {
 }
 
 /** A new message, which comes after all others. */
-export function append(tx: Transaction, group: number, line: Line, id: number): void {
-  if (line === null || tx.sql.addHead.run(group, line, id).changes === 1) tx.ready(id);
+export function append(tx: Transaction, group: number, line: Line, { id, rank }: Pick<Place, 'id' | 'rank'>): void {
+  if (line === null) tx.ready(group, rank, id);
+  else if (tx.sql.addHead.run(group, line, id).changes === 1) tx.head(id);
   else tx.sql.addBlocked.run(group, line, id, 0, 0);
 }
 
@@ -71,7 +72,7 @@ function demote(tx: Transaction, group: number, line: Line, { id, rank }: { id: 
 }
 
 function ready(tx: Transaction, group: number, { rank, id, attempts, token }: Place): void {
-  tx.sql.addReady.run(group, rank, id, attempts, token);
+  tx.sql.addReady.run(group, rank, id, id, attempts, token);
 }
 
 function block(tx: Transaction, group: number, line: Line, { id, attempts, token }: Place): void {

@@ -80,8 +80,8 @@ function putOne(tx: Transaction, order: Order, group: number, message: NewMessag
   const written = headers === undefined ? null : JSON.stringify(headers);
   const kept = wide ? stored(body) : body;
   tx.sql.addMessage.run(id, group, number, 0 - priority, publishedAt, deadline, key, written, wide ? 1 : null, kept);
-  if (notBefore > tx.now) tx.sql.addTimed.run(group, id, SCHEDULED, notBefore, tx.now, 0, 0);
-  else append(tx, group, lineOf(order, key), id);
+  if (notBefore > tx.now) tx.sql.addTimed.run(group, id, SCHEDULED, notBefore, tx.now, 0);
+  else append(tx, group, lineOf(order, key), { id, rank: 0 - priority });
 }
 
 /** The number of the message that had the id. A clock that was set back must not have it remembered for longer than the window. */

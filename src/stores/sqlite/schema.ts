@@ -1,8 +1,10 @@
 /**
  * The tables. What a message carries is written once, in `sluice_message`, and deleted once; where it stands is in one of four small tables:
  *
- * - `sluice_ready`: it can be given out; in the order in which that happens.
- * - `sluice_timed`: it was given out (*leased*), waits for another attempt (*retrying*), or for its time (*scheduled*); until `due`.
+ * - `sluice_ready`: it can be given out; in the order in which that happens. What was put at once and waits for nothing has one row, from
+ *   `id` to `last`, as long as none of it was given out.
+ * - `sluice_lease`: it was given out (*leased*); until `due`. A row has what is left of what one take got: `members`, as `Members` writes them.
+ * - `sluice_timed`: it waits for another attempt (*retrying*), or for its time (*scheduled*); until `due`.
  * - `sluice_blocked`: it waits for the one before it of its line, where there is an order. `sluice_head` has the first of each line: ready,
  *   leased or retrying. A scheduled one joins its line when it is due.
  *
@@ -13,9 +15,8 @@ import { StoreError } from '../../queue/errors.js';
 import { inTransaction, prepare, type SqliteDatabase } from './driver.js';
 
 /** What `sluice_timed.kind` says. */
-export const LEASED = 1;
-export const RETRYING = 2;
-export const SCHEDULED = 3;
+export const RETRYING = 1;
+export const SCHEDULED = 2;
 
 /**
  * Columns that are no plain words: `number` is the message's id, the same in all groups; `rank` the priority, negated; `form` 1 for a body
@@ -32,14 +33,18 @@ CREATE TABLE sluice_message (
   id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, number INTEGER NOT NULL, rank INTEGER NOT NULL,
   published NUMERIC NOT NULL, deadline NUMERIC, key, headers TEXT, form INTEGER, body NOT NULL
 );
-CREATE INDEX sluice_message_age ON sluice_message (grp, published);
 CREATE TABLE sluice_ready (
-  grp INTEGER NOT NULL, rank INTEGER NOT NULL, id INTEGER NOT NULL, attempts INTEGER NOT NULL, token INTEGER NOT NULL,
-  PRIMARY KEY (grp, rank, id)
+  grp INTEGER NOT NULL, rank INTEGER NOT NULL, id INTEGER NOT NULL, last INTEGER NOT NULL, attempts INTEGER NOT NULL,
+  token INTEGER NOT NULL, PRIMARY KEY (grp, rank, id)
 ) WITHOUT ROWID;
+CREATE TABLE sluice_lease (
+  token INTEGER NOT NULL, part INTEGER NOT NULL, grp INTEGER NOT NULL, due NUMERIC NOT NULL, since NUMERIC NOT NULL,
+  members TEXT NOT NULL, PRIMARY KEY (token, part)
+) WITHOUT ROWID;
+CREATE INDEX sluice_lease_due ON sluice_lease (grp, due);
 CREATE TABLE sluice_timed (
   id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, kind INTEGER NOT NULL, due NUMERIC NOT NULL, since NUMERIC NOT NULL,
-  attempts INTEGER NOT NULL, token INTEGER NOT NULL
+  attempts INTEGER NOT NULL
 );
 CREATE INDEX sluice_timed_due ON sluice_timed (grp, kind, due);
 CREATE TABLE sluice_head (grp INTEGER NOT NULL, line NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (grp, line)) WITHOUT ROWID;

@@ -2,7 +2,7 @@
 import type { Settled } from '../../delivery/lease.js';
 import type { StoreOutcome } from '../../queue/store.js';
 import { append, giveBack, leave, lineOf, overtake, type Line } from './lines.js';
-import { LEASED, RETRYING, SCHEDULED } from './schema.js';
+import { RETRYING, SCHEDULED } from './schema.js';
 import type { Place } from './statements.js';
 import type { GroupRow } from './take.js';
 import type { Lease } from './taken.js';
@@ -29,12 +29,12 @@ export function settle(tx: Transaction, group: GroupRow, retention: number, { le
   const blocked = standing === 'blocked';
   if (kind === 'ack' || kind === 'dead') {
     if (kind === 'dead') bury(tx, group.id, retention, lease.id, outcome);
-    tx.sql.removeMessage.run(lease.id);
+    tx.remove(lease.id);
     tx.addLive(group.topic, group.id, -1);
     if (!blocked) leave(tx, group.id, line);
   } else if (kind === 'nack' && delay > 0) {
     // One that waits behind another holds nobody up; it takes its place again when it is due.
-    tx.sql.addTimed.run(group.id, lease.id, blocked ? SCHEDULED : RETRYING, tx.now + delay, tx.now, attempts, 0);
+    tx.sql.addTimed.run(group.id, lease.id, blocked ? SCHEDULED : RETRYING, tx.now + delay, tx.now, attempts);
   } else if (blocked) {
     tx.sql.addBlocked.run(group.id, line, lease.id, attempts, 0);
   } else {
@@ -46,18 +46,22 @@ export function settle(tx: Transaction, group: GroupRow, retention: number, { le
 /** Has the lease end `visibility` from now. */
 export function extend(tx: Transaction, group: GroupRow, visibility: number, lease: Lease, attempts: number): Settled {
   const due = tx.now + visibility;
-  if (tx.sql.extendLease.run(due, tx.now, lease.id, lease.token).changes === 1) return 'settled';
-  const line = lineOf(group.order, lease.key);
-  const ready = tx.sql.removeReady.run(group.id, lease.rank, lease.id, lease.token).changes === 1;
-  // Behind another, it can have its lease again unless that other was given out meanwhile.
-  if (!ready && !overtake(tx, group.id, line, lease)) return 'lease-lost';
-  tx.sql.addTimed.run(group.id, lease.id, LEASED, due, tx.now, attempts, lease.token);
+  const { id, token } = lease;
+  if (!tx.leases.end(token, id) && !resume(tx, group, lease)) return 'lease-lost';
+  tx.leases.join(group.id, token, due, { id, attempts });
   return 'settled';
+}
+
+/** Takes a message whose lease ran out from where it waits; false when somebody else got it, or another of its line was given out meanwhile. */
+function resume(tx: Transaction, group: GroupRow, lease: Lease): boolean {
+  const line = lineOf(group.order, lease.key);
+  if (tx.sql.removeReady.run(group.id, lease.rank, lease.id, lease.token).changes === 1) return true;
+  return overtake(tx, group.id, line, lease);
 }
 
 /** Takes a message out of where it stands; undefined when somebody else got it, or it is gone. */
 function withdraw(tx: Transaction, group: number, line: Line, { id, rank, token }: Lease): Standing | undefined {
-  if (tx.sql.removeLease.run(id, token).changes === 1) return 'leased';
+  if (tx.leases.end(token, id)) return 'leased';
   if (tx.sql.removeReady.run(group, rank, id, token).changes === 1) return 'ready';
   if (line === null || tx.sql.removeBlocked.run(group, line, id, token).changes === 0) return undefined;
   return 'blocked';
@@ -89,7 +93,7 @@ export function revive(tx: Transaction, group: GroupRow, room: number, dead: rea
     const fresh = tx.allocate(1);
     tx.sql.revive.run(fresh, id);
     tx.sql.removeDead.run(id);
-    append(tx, group.id, lineOf(group.order, row.key), fresh);
+    append(tx, group.id, lineOf(group.order, row.key), { id: fresh, rank: row.rank });
     count++;
   }
   if (count > 0) tx.addLive(group.topic, group.id, count);

@@ -2,7 +2,7 @@ import type { Settled } from '../../delivery/lease.js';
 import { expected } from '../../options.js';
 import type { GroupTerms, Message, StoreCounts, StoreDeadLetter, StoreGroup, StoreOutcome } from '../../queue/store.js';
 import type { Core } from './core.js';
-import { LEASED, RETRYING, SCHEDULED } from './schema.js';
+import { RETRYING, SCHEDULED } from './schema.js';
 import { extend, forgetDead, revive, settle } from './settle.js';
 import type { DeadRow } from './statements.js';
 import { DUE_AT_ONCE, moveDue, type GroupRow } from './take.js';
@@ -59,14 +59,17 @@ export class SqliteGroup implements StoreGroup {
       tx.flush();
       this.takers.repair(tx);
       while (moveDue(tx, this.row) === DUE_AT_ONCE);
-      const timed = (kind: number): number => tx.sql.countTimed.get(id, kind)!.count;
+      const leased = tx.leases.count(id);
+      const [ready, blocked] = [tx.sql.countReady.get(id)!, tx.sql.countBlocked.get(id)!];
+      const [retrying, scheduled] = [tx.sql.countTimed.get(id, RETRYING)!, tx.sql.countTimed.get(id, SCHEDULED)!];
+      const firsts = [leased, ready, blocked, retrying, scheduled].map(({ first }) => first ?? Infinity);
       return {
-        ready: tx.sql.countReady.get(id)!.count,
-        delayed: timed(RETRYING) + timed(SCHEDULED),
-        blocked: tx.sql.countBlocked.get(id)!.count,
-        inFlight: timed(LEASED),
+        ready: ready.count,
+        delayed: retrying.count + scheduled.count,
+        blocked: blocked.count,
+        inFlight: leased.count,
         dead: tx.sql.countDead.get(id, this.forgotten(tx.now))!.count,
-        oldest: tx.sql.oldest.get(id)?.published,
+        oldest: tx.sql.published.get(Math.min(...firsts))?.published,
       };
     });
   }

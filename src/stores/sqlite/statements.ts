@@ -30,9 +30,32 @@ export interface Place {
   readonly token: number;
 }
 
-export interface DueRow extends Place {
+export interface DueRow {
+  readonly id: number;
   readonly kind: number;
+  readonly attempts: number;
+  readonly rank: number;
   readonly key: Stored | null;
+}
+
+/** What is ready, with the end of the row that has it. */
+export interface ReadyRow extends Carried {
+  readonly last: number;
+}
+
+export interface LeaseRow {
+  readonly token: number;
+  readonly part: number;
+  readonly grp: number;
+  readonly due: number;
+  readonly since: number;
+  readonly members: string;
+}
+
+/** How many there are, and the first of them. */
+export interface Counted {
+  readonly count: number;
+  readonly first: number | null;
 }
 
 const CARRIED = 'number, rank, published, deadline, key, headers, form, body';
@@ -56,28 +79,33 @@ export class Statements {
   readonly addLive: Prepared<never>;
 
   readonly addMessage: Prepared<never>;
-  readonly removeMessage: Prepared<never>;
-  readonly rankOf: Prepared<{ rank: number }>;
-  readonly oldest: Prepared<{ published: number }>;
+  readonly removeMessages: Prepared<never>;
+  readonly lineOf: Prepared<{ rank: number; key: Stored | null }>;
+  readonly published: Prepared<{ published: number }>;
 
-  readonly addReadyRange: Prepared<never>;
+  readonly addHeads: Prepared<never>;
   readonly addReady: Prepared<never>;
-  readonly firstReady: Prepared<Carried>;
+  readonly firstReady: Prepared<ReadyRow>;
   readonly anyReady: Prepared<object>;
   readonly removeReadyUpTo: Prepared<never>;
   readonly removeReady: Prepared<never>;
   readonly withdrawReady: Prepared<{ attempts: number; token: number }>;
-  readonly countReady: Prepared<{ count: number }>;
+  readonly countReady: Prepared<Counted>;
+
+  readonly addLease: Prepared<never>;
+  readonly lease: Prepared<LeaseRow>;
+  readonly leases: Prepared<Pick<LeaseRow, 'members'>>;
+  readonly setLease: Prepared<never>;
+  readonly removeLease: Prepared<never>;
+  readonly dueLeases: Prepared<LeaseRow>;
+  readonly shortenLeases: Prepared<never>;
 
   readonly addTimed: Prepared<never>;
-  readonly leaseReady: Prepared<never>;
-  readonly removeLease: Prepared<never>;
-  readonly extendLease: Prepared<never>;
   readonly removeTimed: Prepared<never>;
   readonly due: Prepared<DueRow>;
   readonly nextDue: Prepared<{ due: number | null }>;
-  readonly countTimed: Prepared<{ count: number }>;
-  readonly shorten: Prepared<never>;
+  readonly countTimed: Prepared<Counted>;
+  readonly shortenTimed: Prepared<never>;
 
   readonly addHead: Prepared<never>;
   readonly head: Prepared<{ id: number; rank: number }>;
@@ -87,13 +115,13 @@ export class Statements {
   readonly firstBlocked: Prepared<Place>;
   readonly isBlocked: Prepared<object>;
   readonly removeBlocked: Prepared<never>;
-  readonly countBlocked: Prepared<{ count: number }>;
+  readonly countBlocked: Prepared<Counted>;
 
   readonly bury: Prepared<never>;
   readonly dead: Prepared<DeadRow>;
   readonly deadOf: Prepared<{ id: number }>;
   readonly oldestDead: Prepared<{ id: number }>;
-  readonly deadLine: Prepared<{ key: Stored | null }>;
+  readonly deadLine: Prepared<{ rank: number; key: Stored | null }>;
   readonly countDead: Prepared<{ count: number }>;
   readonly forgetDead: Prepared<never>;
   readonly removeDead: Prepared<never>;
@@ -122,48 +150,51 @@ export class Statements {
     this.addLive = sql('UPDATE sluice_group SET live = live + ? WHERE id = ?');
 
     this.addMessage = sql(`INSERT INTO sluice_message (id, grp, ${CARRIED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
-    this.removeMessage = sql('DELETE FROM sluice_message WHERE id = ?');
-    this.rankOf = sql('SELECT rank FROM sluice_message WHERE id = ?');
-    this.oldest = sql('SELECT published FROM sluice_message WHERE grp = ? ORDER BY published LIMIT 1');
+    this.removeMessages = sql('DELETE FROM sluice_message WHERE id BETWEEN ? AND ?');
+    this.lineOf = sql('SELECT rank, key FROM sluice_message WHERE id = ?');
+    this.published = sql('SELECT published FROM sluice_message WHERE id = ?');
 
-    this.addReadyRange = sql(
-      'INSERT INTO sluice_ready SELECT grp, rank, id, 0, 0 FROM sluice_message WHERE id BETWEEN ? AND ?',
+    this.addHeads = sql(
+      'INSERT INTO sluice_ready SELECT grp, rank, id, id, 0, 0 FROM sluice_message WHERE id BETWEEN ? AND ?',
     );
-    this.addReady = sql('INSERT INTO sluice_ready VALUES (?, ?, ?, ?, ?)');
+    this.addReady = sql('INSERT INTO sluice_ready VALUES (?, ?, ?, ?, ?, ?)');
     this.firstReady = sql(
-      `SELECT m.id, m.number, m.rank, m.published, m.deadline, m.key, m.headers, m.form, m.body, r.attempts
-       FROM sluice_ready r CROSS JOIN sluice_message m ON m.id = r.id WHERE r.grp = ? ORDER BY r.rank, r.id LIMIT ?`,
+      `SELECT m.id, m.number, m.rank, m.published, m.deadline, m.key, m.headers, m.form, m.body, r.attempts, r.last
+       FROM sluice_ready r CROSS JOIN sluice_message m ON m.id BETWEEN r.id AND r.last
+       WHERE r.grp = ? ORDER BY r.rank, r.id, m.id LIMIT ?`,
     );
     this.anyReady = sql('SELECT 1 FROM sluice_ready WHERE grp = ? LIMIT 1');
     this.removeReadyUpTo = sql('DELETE FROM sluice_ready WHERE grp = ? AND (rank, id) <= (?, ?)');
     this.removeReady = sql('DELETE FROM sluice_ready WHERE grp = ? AND rank = ? AND id = ? AND token = ?');
     this.withdrawReady = sql('SELECT attempts, token FROM sluice_ready WHERE grp = ? AND rank = ? AND id = ?');
-    this.countReady = sql('SELECT count(*) AS count FROM sluice_ready WHERE grp = ?');
+    this.countReady = sql(
+      'SELECT coalesce(sum(1 + last - id), 0) AS count, min(id) AS first FROM sluice_ready WHERE grp = ?',
+    );
 
-    this.addTimed = sql(
-      'INSERT INTO sluice_timed (grp, id, kind, due, since, attempts, token) VALUES (?, ?, ?, ?, ?, ?, ?)',
-    );
-    this.leaseReady = sql(
-      `INSERT INTO sluice_timed SELECT id, grp, 1, ?, ?, attempts + 1, ? FROM sluice_ready
-       WHERE grp = ? ORDER BY rank, id LIMIT ?`,
-    );
-    this.removeLease = sql('DELETE FROM sluice_timed WHERE id = ? AND token = ?');
-    this.extendLease = sql('UPDATE sluice_timed SET due = ?, since = ? WHERE id = ? AND token = ?');
+    this.addLease = sql('INSERT INTO sluice_lease (token, part, grp, due, since, members) VALUES (?, ?, ?, ?, ?, ?)');
+    this.lease = sql('SELECT * FROM sluice_lease WHERE token = ?');
+    this.leases = sql('SELECT members FROM sluice_lease WHERE grp = ?');
+    this.setLease = sql('UPDATE sluice_lease SET members = ? WHERE token = ? AND part = ?');
+    this.removeLease = sql('DELETE FROM sluice_lease WHERE token = ? AND part = ?');
+    this.dueLeases = sql('SELECT * FROM sluice_lease WHERE grp = ? AND due <= ? ORDER BY due LIMIT ?');
+    this.shortenLeases = sql('UPDATE sluice_lease SET due = ? + (due - since), since = ? WHERE grp = ? AND since > ?');
+
+    this.addTimed = sql('INSERT INTO sluice_timed (grp, id, kind, due, since, attempts) VALUES (?, ?, ?, ?, ?, ?)');
     this.removeTimed = sql('DELETE FROM sluice_timed WHERE id = ?');
     this.due = sql(
-      `SELECT t.id, t.kind, t.attempts, t.token, m.rank, m.key
+      `SELECT t.id, t.kind, t.attempts, m.rank, m.key
        FROM sluice_timed t CROSS JOIN sluice_message m ON m.id = t.id
-       WHERE t.grp = ? AND t.kind IN (1, 2, 3) AND t.due <= ? LIMIT ?`,
+       WHERE t.grp = ? AND t.kind IN (1, 2) AND t.due <= ? LIMIT ?`,
     );
     this.nextDue = sql(
       `SELECT min(due) AS due FROM (
-         SELECT min(due) AS due FROM sluice_timed WHERE grp = ? AND kind = 1
-         UNION ALL SELECT min(due) FROM sluice_timed WHERE grp = ? AND kind = 2
-         UNION ALL SELECT min(due) FROM sluice_timed WHERE grp = ? AND kind = 3)`,
+         SELECT min(due) AS due FROM sluice_lease WHERE grp = ?
+         UNION ALL SELECT min(due) FROM sluice_timed WHERE grp = ? AND kind = 1
+         UNION ALL SELECT min(due) FROM sluice_timed WHERE grp = ? AND kind = 2)`,
     );
-    this.countTimed = sql('SELECT count(*) AS count FROM sluice_timed WHERE grp = ? AND kind = ?');
-    this.shorten = sql(
-      `UPDATE sluice_timed SET due = ? + (due - since), since = ? WHERE grp = ? AND kind IN (1, 2) AND since > ?`,
+    this.countTimed = sql('SELECT count(*) AS count, min(id) AS first FROM sluice_timed WHERE grp = ? AND kind = ?');
+    this.shortenTimed = sql(
+      `UPDATE sluice_timed SET due = ? + (due - since), since = ? WHERE grp = ? AND kind = 1 AND since > ?`,
     );
 
     this.addHead = sql('INSERT INTO sluice_head VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
@@ -179,7 +210,7 @@ export class Statements {
     );
     this.isBlocked = sql('SELECT 1 FROM sluice_blocked WHERE grp = ? AND line = ? AND id = ? AND token = ?');
     this.removeBlocked = sql('DELETE FROM sluice_blocked WHERE grp = ? AND line = ? AND id = ? AND token = ?');
-    this.countBlocked = sql('SELECT count(*) AS count FROM sluice_blocked WHERE grp = ?');
+    this.countBlocked = sql('SELECT count(*) AS count, min(id) AS first FROM sluice_blocked WHERE grp = ?');
 
     this.bury = sql(
       `INSERT INTO sluice_dead (id, grp, died, attempts, reason, error, ${CARRIED})
@@ -188,7 +219,7 @@ export class Statements {
     this.dead = sql(`SELECT * FROM sluice_dead WHERE grp = ? AND id > ? AND +died > ? ORDER BY id LIMIT ?`);
     this.deadOf = sql('SELECT id FROM sluice_dead WHERE grp = ? AND number = ? AND died > ?');
     this.oldestDead = sql('SELECT id FROM sluice_dead WHERE grp = ? AND +died > ? ORDER BY id LIMIT ?');
-    this.deadLine = sql('SELECT key FROM sluice_dead WHERE id = ?');
+    this.deadLine = sql('SELECT rank, key FROM sluice_dead WHERE id = ?');
     this.countDead = sql('SELECT count(*) AS count FROM sluice_dead WHERE grp = ? AND died > ?');
     this.forgetDead = sql(
       'DELETE FROM sluice_dead WHERE id IN (SELECT id FROM sluice_dead WHERE grp = ? AND died <= ? LIMIT ?)',

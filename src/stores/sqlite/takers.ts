@@ -121,7 +121,11 @@ export class Takers {
 
   /** What a clock that was set back would hold up is due when it would have been had it begun to wait now. */
   repair(tx: Transaction): void {
-    if (tx.now < this.latest) tx.sql.shorten.run(tx.now, tx.now, this.group.id, tx.now);
+    if (tx.now < this.latest) {
+      tx.leases.write();
+      const { shortenLeases, shortenTimed } = tx.sql;
+      for (const shorten of [shortenLeases, shortenTimed]) shorten.run(tx.now, tx.now, this.group.id, tx.now);
+    }
     this.latest = tx.now;
   }
 

@@ -1,5 +1,15 @@
 /** What a transaction keeps in mind until its end, so that it is done once for all that is in it. */
+import { Leases } from './leases.js';
 import type { Statements } from './statements.js';
+
+/** New messages that follow each other: heads of lines have a row each, others one for all. */
+interface Run {
+  readonly group: number;
+  readonly rank: number;
+  readonly heads: boolean;
+  readonly from: number;
+  to: number;
+}
 
 interface GroupCount {
   readonly id: number;
@@ -11,19 +21,23 @@ export class Transaction {
   readonly stirred: Set<number> = new Set<number>();
   /** Topics that may have room. */
   readonly freed: Set<number> = new Set<number>();
+  readonly leases: Leases;
   private readonly topics = new Map<number, GroupCount[]>();
   private readonly changes = new Map<number, number>();
   private next = 0;
   private allocated = false;
-  /** Those that follow each other: none when `to` is before `from`. */
-  private from = 0;
-  private to = -1;
+  /** What is ready since the last `flush`, as long as it follows each other. */
+  private run: Run | undefined;
+  /** Messages that are done. */
+  private readonly gone: number[] = [];
 
   /** @param now in milliseconds since 1970 */
   constructor(
     readonly sql: Statements,
     readonly now: number,
-  ) {}
+  ) {
+    this.leases = new Leases(sql, now);
+  }
 
   /** The first of `count` numbers that nothing had before. */
   allocate(count: number): number {
@@ -66,26 +80,53 @@ export class Transaction {
     if (count < 0) this.freed.add(topic);
   }
 
-  /** A new message that can be given out: those that follow each other are put down at once, by `flush`. */
-  ready(id: number): void {
-    if (id !== this.to + 1) {
-      this.flush();
-      this.from = id;
-    }
-    this.to = id;
+  /** A new message that can be given out, and waits for no other. */
+  ready(group: number, rank: number, id: number): void {
+    const { run } = this;
+    if (run?.to === id - 1 && run.group === group && run.rank === rank && !run.heads) run.to = id;
+    else this.begin({ group, rank, heads: false, from: id, to: id });
+  }
+
+  /** A new message that can be given out, and that others wait for. */
+  head(id: number): void {
+    const { run } = this;
+    if (run?.to === id - 1 && run.heads) run.to = id;
+    else this.begin({ group: 0, rank: 0, heads: true, from: id, to: id });
   }
 
   /** Before somebody looks at what is ready. */
   flush(): void {
-    if (this.to < this.from) return;
-    this.sql.addReadyRange.run(this.from, this.to);
-    this.to = -1;
-    this.from = 0;
+    const { run } = this;
+    if (run === undefined) return;
+    this.run = undefined;
+    if (run.heads) this.sql.addHeads.run(run.from, run.to);
+    else this.sql.addReady.run(run.group, run.rank, run.from, run.to, 0, 0);
+  }
+
+  private begin(run: Run): void {
+    this.flush();
+    this.run = run;
+  }
+
+  /** A message that is done: those whose ids follow each other are deleted at once. */
+  remove(id: number): void {
+    this.gone.push(id);
+  }
+
+  private removeGone(): void {
+    const gone = this.gone.sort((a, b) => a - b);
+    for (let i = 0, from = 0; i < gone.length; i++) {
+      if (gone[i]! + 1 === gone[i + 1]) continue;
+      this.sql.removeMessages.run(gone[from]!, gone[i]!);
+      from = i + 1;
+    }
   }
 
   /** Puts down what was kept in mind. Last of all. */
   end(): void {
     this.flush();
+    this.leases.write();
+    this.removeGone();
     if (this.allocated) this.sql.setNext.run(this.next);
     for (const [group, count] of this.changes) if (count !== 0) this.sql.addLive.run(count, group);
   }

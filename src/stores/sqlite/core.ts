@@ -46,7 +46,10 @@ export class Core {
   takers({ id, terms }: TopicRow, name: string): Takers {
     const group = this.findOrMake(
       () => this.sql.group.get(id, stored(name))?.id,
-      () => this.sql.addGroup.run(id, stored(name)),
+      () => {
+        this.sql.addGroup.run(id, stored(name));
+        this.sql.addCounter.run(id, stored(name));
+      },
     );
     let takers = this.groups.get(group);
     if (takers === undefined) {

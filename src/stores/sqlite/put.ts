@@ -1,8 +1,10 @@
 /** Puts messages. */
 import type { NewMessage, Order, PutAnswer, TopicTerms } from '../../queue/store.js';
+import type { SqliteValue } from './driver.js';
 import { idOf } from './taken.js';
 import { append, lineOf } from './lines.js';
 import { SCHEDULED } from './schema.js';
+import { AT_ONCE } from './statements.js';
 import { isPlain, stored, storedOrNull } from './text.js';
 import type { Transaction } from './transaction.js';
 
@@ -16,12 +18,6 @@ export function weightOf(messages: readonly NewMessage[]): number {
   return messages.reduce((sum, { body }) => sum + 1 + body.length / 4_096, 0);
 }
 
-/** The answer for a message that is put, until it is known which number it gets: how many of those are before it. */
-interface Planned {
-  readonly at: number;
-  readonly duplicate: boolean;
-}
-
 export function put(tx: Transaction, topic: TopicRow, messages: readonly NewMessage[], whole: boolean): PutAnswer[] {
   const fresh: NewMessage[] = [];
   const answers = plan(tx, topic, messages, fresh);
@@ -31,18 +27,22 @@ export function put(tx: Transaction, topic: TopicRow, messages: readonly NewMess
   groups.forEach(({ id }, index) => putIn(tx, topic, id, fresh, first, first + index * fresh.length));
   remember(tx, topic, fresh, first);
   return answers.map((answer) => {
-    if (typeof answer === 'string' || 'id' in answer) return answer;
-    return { id: idOf(tx.file, first + answer.at), duplicate: answer.duplicate };
+    if (typeof answer !== 'number') return answer;
+    const duplicate = answer < 0;
+    return { id: idOf(tx.file, first + (duplicate ? ~answer : answer)), duplicate };
   });
 }
 
-/** Which are duplicates, which are put, and for which there is no room. */
+/**
+ * Which are duplicates, which are put, and for which there is no room. For one that is put it is not known yet which number it gets: how many of
+ * those are before it; `~` of that for a duplicate of one of them.
+ */
 function plan(
   tx: Transaction,
   { id, terms }: TopicRow,
   messages: readonly NewMessage[],
   fresh: NewMessage[],
-): (PutAnswer | Planned)[] {
+): (PutAnswer | number)[] {
   const room = terms.capacity === Infinity ? Infinity : terms.capacity - tx.mostOf(id);
   let names: Map<string, number> | undefined;
   return messages.map((message) => {
@@ -51,37 +51,52 @@ function plan(
       const number = remembered(tx, id, terms.dedupeWindow, dedupeId);
       if (number !== undefined) return { id: idOf(tx.file, number), duplicate: true };
       const before = names?.get(dedupeId);
-      if (before !== undefined) return { at: before, duplicate: true };
+      if (before !== undefined) return ~before;
     }
     if (fresh.length >= room) return 'full';
     if (dedupeId !== undefined) (names ??= new Map<string, number>()).set(dedupeId, fresh.length);
-    return { at: fresh.push(message) - 1, duplicate: false };
+    return fresh.push(message) - 1;
   });
 }
 
 function putIn(
   tx: Transaction,
-  { id, terms }: TopicRow,
+  { id: topic, terms }: TopicRow,
   group: number,
   messages: readonly NewMessage[],
   number: number,
   first: number,
 ): void {
-  messages.forEach((message, index) => putOne(tx, terms.order, group, message, number + index, first + index));
   if (messages.length === 0) return;
-  tx.addLive(id, group, messages.length);
+  let values: SqliteValue[] = [];
+  for (const [index, message] of messages.entries()) {
+    addValues(values, group, message, number + index, first + index);
+    if (values.length < AT_ONCE * COLUMNS) continue;
+    tx.sql.addMessages.run(...values);
+    values = [];
+  }
+  for (let i = 0; i < values.length; i += COLUMNS) tx.sql.addMessage.run(...values.slice(i, i + COLUMNS));
+  messages.forEach((message, index) => place(tx, terms.order, group, message, first + index));
+  tx.addLive(topic, group, messages.length);
   tx.stirred.add(group);
 }
 
-function putOne(tx: Transaction, order: Order, group: number, message: NewMessage, number: number, id: number): void {
-  const { body, priority, publishedAt, deadline = null, headers, notBefore } = message;
+/** Values of a row of `sluice_message`. */
+const COLUMNS = 10;
+
+function addValues(values: SqliteValue[], group: number, message: NewMessage, number: number, id: number): void {
+  const { body, priority, publishedAt, deadline = null, headers } = message;
   const key = storedOrNull(message.key);
   const wide = typeof body === 'string' && !isPlain(body);
   const written = headers === undefined ? null : JSON.stringify(headers);
   const kept = wide ? stored(body) : body;
-  tx.sql.addMessage.run(id, group, number, 0 - priority, publishedAt, deadline, key, written, wide ? 1 : null, kept);
+  values.push(id, group, number, 0 - priority, publishedAt, deadline, key, written, wide ? 1 : null, kept);
+}
+
+function place(tx: Transaction, order: Order, group: number, message: NewMessage, id: number): void {
+  const { priority, notBefore, key } = message;
   if (notBefore > tx.now) tx.sql.addTimed.run(group, id, SCHEDULED, notBefore, tx.now, 0);
-  else append(tx, group, lineOf(order, key), { id, rank: 0 - priority });
+  else append(tx, group, lineOf(order, storedOrNull(key)), { id, rank: 0 - priority });
 }
 
 /** The number of the message that had the id. A clock that was set back must not have it remembered for longer than the window. */

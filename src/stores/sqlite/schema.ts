@@ -8,8 +8,9 @@
  * - `sluice_blocked`: it waits for the one before it of its line, where there is an order. `sluice_head` has the first of each line: ready,
  *   leased or retrying. A scheduled one joins its line when it is due.
  *
- * Each group has a copy of each message. Ids are never used again: they, and the tokens of leases, come from `sluice_counter`. `file` is what
- * the ids of this file begin with, so that no other file has the same.
+ * Each group has a copy of each message. Ids are never used again: they, and the tokens of leases, come from row 0 of `sluice_counter`. Its
+ * other rows say how many messages each group has that are no dead letters: all that changes with each transaction is on one page. `prefix` is
+ * what the ids of this file begin with, so that no other file has the same.
  */
 import { StoreError } from '../../queue/errors.js';
 import { inTransaction, prepare, type SqliteDatabase } from './driver.js';
@@ -23,12 +24,12 @@ export const SCHEDULED = 2;
  * that is a string in UTF-16; `since` when the wait began; `token` what the one who holds the lease has to know, 0 where nobody does.
  */
 const FIRST = `
-CREATE TABLE sluice_counter (id INTEGER PRIMARY KEY CHECK (id = 1), next INTEGER NOT NULL, file TEXT NOT NULL);
-INSERT INTO sluice_counter VALUES (1, 1, lower(hex(randomblob(4))));
+CREATE TABLE sluice_file (prefix TEXT NOT NULL);
+INSERT INTO sluice_file VALUES (lower(hex(randomblob(4))));
+CREATE TABLE sluice_counter (id INTEGER PRIMARY KEY, value INTEGER NOT NULL);
+INSERT INTO sluice_counter VALUES (0, 1);
 CREATE TABLE sluice_topic (id INTEGER PRIMARY KEY, name NOT NULL UNIQUE, sorting TEXT NOT NULL);
-CREATE TABLE sluice_group (
-  id INTEGER PRIMARY KEY, topic INTEGER NOT NULL, name NOT NULL, live INTEGER NOT NULL, UNIQUE (topic, name)
-);
+CREATE TABLE sluice_group (id INTEGER PRIMARY KEY, topic INTEGER NOT NULL, name NOT NULL, UNIQUE (topic, name));
 CREATE TABLE sluice_message (
   id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, number INTEGER NOT NULL, rank INTEGER NOT NULL,
   published NUMERIC NOT NULL, deadline NUMERIC, key, headers TEXT, form INTEGER, body NOT NULL

@@ -40,17 +40,19 @@ export class SqliteGroup implements StoreGroup {
 
   async settle(outcomes: readonly StoreOutcome[]): Promise<readonly Settled[]> {
     const endings = outcomes.map((outcome) => ({ outcome, lease: this.leaseOf(outcome.message) }));
-    return this.inTransaction(endings.length, (tx) =>
-      endings.map((ending) => settle(tx, this.row, this.terms.retention, ending)),
-    );
+    return this.inTransaction(endings.length, (tx) => {
+      this.takers.repair(tx); // a retry begins to wait now
+      return endings.map((ending) => settle(tx, this.row, this.terms.retention, ending));
+    });
   }
 
   async extend(messages: readonly Message[]): Promise<readonly Settled[]> {
     const leases = messages.map((message) => ({ lease: this.leaseOf(message), attempt: message.attempt }));
     const { visibilityTimeout } = this.terms;
-    return this.inTransaction(leases.length, (tx) =>
-      leases.map(({ lease, attempt }) => extend(tx, this.row, visibilityTimeout, lease, attempt)),
-    );
+    return this.inTransaction(leases.length, (tx) => {
+      this.takers.repair(tx);
+      return leases.map(({ lease, attempt }) => extend(tx, this.row, visibilityTimeout, lease, attempt));
+    });
   }
 
   count(): Promise<StoreCounts> {

@@ -193,6 +193,56 @@ describe('time', () => {
     expect(await group.count!()).toMatchObject({ inFlight: 0, ready: 1 });
   });
 
+  test('nor a retry that began while it was ahead', async () => {
+    const { topic, group, time, clock } = timed();
+    await topic.put([message('a')], false);
+    const [a] = await group.take(1, FOREVER);
+    clock.offset += 1e9;
+    await group.settle([outcome(a!, 'nack', 500)]);
+    clock.offset -= 1e9;
+    expect(await group.count!()).toMatchObject({ delayed: 1 });
+    time.advanceBy(500);
+    expect(await group.count!()).toMatchObject({ delayed: 0, ready: 1 });
+  });
+
+  test('what one take got may be extended, and run out, in parts', async () => {
+    const { topic, group, time } = timed();
+    await topic.put(
+      ['a', 'b', 'c', 'd', 'e', 'f'].map((body) => message(body)),
+      false,
+    );
+    const all = await group.take(6, FOREVER);
+    const [a, b, c, d, e, f] = all;
+    time.advanceBy(400);
+    expect(await group.extend!([d!, b!, e!])).toEqual(['settled', 'settled', 'settled']);
+    expect(await group.settle([outcome(e!), outcome(a!)])).toEqual(['settled', 'settled']);
+    expect(await group.count!()).toMatchObject({ inFlight: 4, ready: 0 });
+    time.advanceBy(600);
+    expect(await group.count!()).toMatchObject({ inFlight: 2, ready: 2 });
+    const again = await group.take(9, FOREVER);
+    expect(again.map(({ body, attempt }) => [body, attempt])).toEqual([
+      ['c', 2],
+      ['f', 2],
+    ]);
+    expect(await group.extend!([b!, c!, a!])).toEqual(['settled', 'lease-lost', 'lease-lost']);
+    const late = await group.settle([b!, c!, d!, f!, b!].map((one) => outcome(one)));
+    expect(late).toEqual(['settled', 'lease-lost', 'settled', 'lease-lost', 'lease-lost']);
+    expect(await group.settle(again.map((one) => outcome(one)))).toEqual(['settled', 'settled']);
+    expect(await group.count!()).toMatchObject({ inFlight: 0, ready: 0, oldest: undefined });
+  });
+
+  test('of leases that run out at once, more than a transaction moves come again', async () => {
+    const { topic, group, time } = timed();
+    await topic.put(
+      Array.from({ length: 2_500 }, (_, nr) => message(`${nr}`)),
+      false,
+    );
+    await group.take(2_500, FOREVER);
+    time.advanceBy(1_000);
+    expect(await group.count!()).toMatchObject({ inFlight: 0, ready: 2_500 });
+    expect(bodies(await group.take(2_500, FOREVER))).toEqual(Array.from({ length: 2_500 }, (_, nr) => `${nr}`));
+  });
+
   test('a scheduled message takes its place in its line when it is due, unless the first is out', async () => {
     const { topic, group, time } = timed(60_000);
     const soon = { key: 'k', notBefore: 1e12 + 500 };
@@ -377,6 +427,6 @@ describe('at any backlog', () => {
       return slow.map(({ detail }) => `${sql}: ${detail}`);
     });
     expect(seen.size).toBeGreaterThan(40);
-    expect(scans.filter((scan) => !/sluice_(schema|topic\b)/.test(scan))).toEqual([]);
+    expect(scans.filter((scan) => !/sluice_(schema|file|topic\b)/.test(scan))).toEqual([]);
   });
 });

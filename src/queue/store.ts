@@ -174,7 +174,10 @@ export interface StoreCounts {
   /** Were given out. */
   readonly inFlight: number;
   readonly dead: number;
-  /** When the oldest of those that are not dead letters was published; undefined where there is none. */
+  /**
+   * When the oldest of those that are not dead letters was published; undefined where there is none. A store may take the one that was put
+   * first for the oldest, a redriven one being put anew.
+   */
   readonly oldest: number | undefined;
 }
 

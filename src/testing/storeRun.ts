@@ -21,7 +21,6 @@ export interface Side {
   readonly model: GroupModel;
   /** Of each store. */
   members: readonly StoreGroup[];
-  redriven: boolean;
   /** What was given out, and the member that did; also what was settled since. */
   given: { readonly entry: Entry; readonly message: Message; readonly member: StoreGroup }[];
 }
@@ -52,7 +51,7 @@ export class StoreRun {
     this.now = setting.now();
     for (let i = 0; i < (options.groups ?? 1); i++) {
       const model = new GroupModel(this.order, VISIBILITY * this.tick, (options.retention ?? Infinity) * this.tick);
-      this.sides.push({ name: `group ${i}`, model, members: [], redriven: false, given: [] });
+      this.sides.push({ name: `group ${i}`, model, members: [], given: [] });
     }
     this.stores = setting.stores;
     this.bind(setting.stores);

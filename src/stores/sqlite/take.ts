@@ -3,7 +3,7 @@ import type { Order } from '../../queue/store.js';
 import { giveBack, join, lineOf } from './lines.js';
 import { Members } from './members.js';
 import { SCHEDULED } from './schema.js';
-import type { Place, Statements } from './statements.js';
+import type { Place, ReadyRow, Statements } from './statements.js';
 import type { Stored } from './text.js';
 import { Taken } from './taken.js';
 import type { Transaction } from './transaction.js';
@@ -19,6 +19,11 @@ export interface GroupRow {
 
 /** Messages that become due in one transaction at most: others are to get at the file in between. */
 export const DUE_AT_ONCE = 1_000;
+
+/** Messages that are taken before it is known how large they are. */
+const FEW = 8;
+/** Bytes, about, that one take gets: more would keep others from the file, and fill the memory. */
+const LARGE = 8 * 1024 * 1024;
 
 interface Due extends Place {
   readonly key: Stored | null;
@@ -39,20 +44,38 @@ export function moveDue(tx: Transaction, { id: group, order }: GroupRow): number
   return all.length;
 }
 
-/** Leases `want` messages to `owner`, or those that there are. */
+/** Leases `want` messages to `owner`, or those that there are; fewer where they are large, but one at least. */
 export function take(tx: Transaction, group: GroupRow, want: number, visibility: number, owner: object): Taken[] {
-  tx.flush();
-  const rows = tx.sql.firstReady.all(group.id, want);
-  const last = rows.at(-1);
-  if (last === undefined) return [];
+  const rows = withdrawFirst(tx, group.id, want);
+  if (rows.length === 0) return [];
   const token = tx.allocate(1);
   const members = new Members();
   for (const { id, attempts } of rows) members.add(id, attempts + 1);
   tx.leases.begin(group.id, token, tx.now + visibility, members);
-  tx.sql.removeReadyUpTo.run(group.id, last.rank, last.id);
-  // The rest of a row of which only the first were given out.
-  if (last.id < last.last) tx.sql.addReady.run(group.id, last.rank, last.id + 1, last.last, 0, 0);
   return rows.map((row) => new Taken(row, owner, token, group.file));
+}
+
+/** Takes the first ones out of what is ready: a few, and then as many as there is room for if they are like those. */
+function withdrawFirst(tx: Transaction, group: number, want: number): ReadyRow[] {
+  tx.flush();
+  const all: ReadyRow[] = [];
+  let size = 0;
+  for (let page = Math.min(want, FEW); page > 0;) {
+    const rows = tx.sql.firstReady.all(group, page);
+    const last = rows.at(-1);
+    if (last === undefined) break;
+    tx.sql.removeReadyUpTo.run(group, last.rank, last.id);
+    // The rest of a row of which only the first were taken out.
+    if (last.id < last.last) tx.sql.addReady.run(group, last.rank, last.id + 1, last.last, 0, 0);
+    for (const row of rows) {
+      all.push(row);
+      size += row.body.length;
+    }
+    if (rows.length < page) break;
+    const fits = Math.floor(((LARGE - size) * all.length) / Math.max(1, size));
+    page = Math.min(want - all.length, 8 * all.length, fits);
+  }
+  return all;
 }
 
 /** When the next message is due. */

@@ -106,6 +106,36 @@ describe('what was put', () => {
   });
 });
 
+describe('a take', () => {
+  test('of large messages gets fewer of them, one at least', async () => {
+    const { topic, group } = queueOf(open({ path: ':memory:' }));
+    const large = new Uint8Array(9 * 1024 * 1024);
+    await topic.put(
+      Array.from({ length: 20 }, () => message(large.subarray(0, 1_000_000))),
+      false,
+    );
+    await topic.put([message(large)], false);
+    const sizes: number[] = [];
+    for (let left = 21; left > 0; left -= sizes.at(-1)!) sizes.push((await group.take(left, FOREVER)).length);
+    expect(sizes).toEqual([8, 8, 5]);
+    expect((await group.count!()).inFlight).toBe(21);
+  });
+
+  test('of small ones gets what it wants, in their order', async () => {
+    const { topic, group } = queueOf(open({ path: ':memory:' }));
+    const all = Array.from({ length: 1_500 }, (_, nr) => `${nr}`);
+    for (const part of [all.slice(0, 700), all.slice(700, 701), all.slice(701)]) {
+      await topic.put(
+        part.map((body) => message(body)),
+        false,
+      );
+    }
+    expect(bodies(await group.take(1_000, FOREVER))).toEqual(all.slice(0, 1_000));
+    expect(await group.count!()).toMatchObject({ ready: 500, inFlight: 1_000 });
+    expect(bodies(await group.take(1_000, FOREVER))).toEqual(all.slice(1_000));
+  });
+});
+
 describe('two stores on one file', () => {
   test('compete for messages, wake each other, and settle only what they gave out themselves', async () => {
     const path = `${folder()}/a.db`;

@@ -1,8 +1,8 @@
 /**
  * The tables. What a message carries is written once, in `sluice_message`, and deleted once; where it stands is in one of four small tables:
  *
- * - `sluice_ready`: it can be given out; in the order in which that happens. What was put at once and waits for nothing has one row, from
- *   `id` to `last`, as long as none of it was given out.
+ * - `sluice_ready`: it can be given out; in the order in which that happens. Messages that were put at once and wait for none have one
+ *   row, from `id` to `last`, which gets shorter as the first of them are given out.
  * - `sluice_lease`: it was given out (*leased*); until `due`. A row has what is left of what one take got: `members`, as `Members` writes them.
  * - `sluice_timed`: it waits for another attempt (*retrying*), or for its time (*scheduled*); until `due`.
  * - `sluice_blocked`: it waits for the one before it of its line, where there is an order. `sluice_head` has the first of each line: ready,

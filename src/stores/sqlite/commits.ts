@@ -118,6 +118,7 @@ export class Commits {
         tx.end();
         this.sql.commit.run();
         this.begun = false;
+        tx.committed = true;
         for (const request of left) answers.push(() => request.done(request.result));
         answers.push(() => this.committed(tx));
         return undefined;

@@ -62,6 +62,8 @@ export class Takers {
   private due = Infinity;
   /** The time when it was last looked. At first it is any: the clock may have been set back since others wrote. */
   private latest = Infinity;
+  /** The transaction in which that was. */
+  private looked: Transaction | undefined;
 
   constructor(
     readonly group: GroupRow,
@@ -121,12 +123,14 @@ export class Takers {
 
   /** What a clock that was set back would hold up is due when it would have been had it begun to wait now. */
   repair(tx: Transaction): void {
-    if (tx.now < this.latest) {
+    const undone = this.looked !== tx && this.looked?.committed === false;
+    if (tx.now < this.latest || undone) {
       tx.leases.write();
       const { shortenLeases, shortenTimed } = tx.sql;
       for (const shorten of [shortenLeases, shortenTimed]) shorten.run(tx.now, tx.now, this.group.id, tx.now);
     }
     this.latest = tx.now;
+    this.looked = tx;
   }
 
   private give(tx: Transaction): Served {

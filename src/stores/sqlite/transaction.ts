@@ -22,6 +22,7 @@ export class Transaction {
   /** Topics that may have room. */
   readonly freed: Set<number> = new Set<number>();
   readonly leases: Leases;
+  committed = false;
   private readonly topics = new Map<number, GroupCount[]>();
   private readonly changes = new Map<number, number>();
   private next = 0;

@@ -173,6 +173,7 @@ describe('two stores on one file', () => {
 describe('time', () => {
   const timed = (
     visibilityTimeout = 1_000,
+    database?: ReturnType<typeof connect>,
   ): ReturnType<typeof queueOf> & { time: VirtualTime; clock: { offset: number } } => {
     const time = new VirtualTime();
     const clock = { offset: 1e12 };
@@ -180,7 +181,7 @@ describe('time', () => {
       now: () => time.now + clock.offset,
       schedule: (...args: Parameters<typeof time.scheduler.schedule>) => time.scheduler.schedule(...args),
     };
-    const store = open({ path: ':memory:', scheduler: scheduler });
+    const store = open({ ...(database === undefined ? { path: ':memory:' } : { database }), scheduler });
     return { ...queueOf(store, 'a', { visibilityTimeout, order: 'key' }), time, clock };
   };
 
@@ -219,6 +220,22 @@ describe('time', () => {
     await group.take(1, FOREVER);
     clock.offset -= 1e9;
     expect(await group.count!()).toMatchObject({ inFlight: 1 });
+    time.advanceBy(1_000);
+    expect(await group.count!()).toMatchObject({ inFlight: 0, ready: 1 });
+  });
+
+  test('nor when that is seen in a transaction that is rolled back', async () => {
+    const database = connect(':memory:');
+    const { topic, group, time, clock } = timed(1_000, database);
+    database.exec(
+      "CREATE TRIGGER large BEFORE INSERT ON sluice_message WHEN length(NEW.body) > 9 BEGIN SELECT RAISE(ABORT, 'too large'); END",
+    );
+    await topic.put([message('a')], false);
+    await group.take(1, FOREVER);
+    clock.offset -= 1e9;
+    const counts = group.count!();
+    await expect(topic.put([message('far too large')], false)).rejects.toThrow('too large');
+    expect(await counts).toMatchObject({ inFlight: 1 });
     time.advanceBy(1_000);
     expect(await group.count!()).toMatchObject({ inFlight: 0, ready: 1 });
   });

@@ -533,7 +533,7 @@ describe('leases', () => {
       let stood = 0;
       const scheduler: SchedulerLike = {
         now: () => time.scheduler.now() + stood,
-        schedule: (work, delay, state) => time.scheduler.schedule(work, delay, state!),
+        schedule: (work, delay = 0, state?) => time.scheduler.schedule(work, delay, state as never),
       };
       const store = withGroup(extend)(memoryStore({ scheduler }));
       const orders = queue<string>(store, 'orders', { scheduler, visibilityTimeout: 100 });

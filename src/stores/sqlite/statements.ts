@@ -228,7 +228,8 @@ export class Statements {
        SELECT ?, grp, ?, ?, ?, ?, ${CARRIED} FROM sluice_message WHERE id = ?`,
     );
     this.dead = sql(`SELECT * FROM sluice_dead WHERE grp = ? AND id > ? AND +died > ? ORDER BY id LIMIT ?`);
-    this.deadOf = sql('SELECT id FROM sluice_dead WHERE grp = ? AND number = ? AND died > ?');
+    // `+`: by its number, and not by its age, which is true of all.
+    this.deadOf = sql('SELECT id FROM sluice_dead WHERE grp = ? AND number = ? AND +died > ?');
     this.oldestDead = sql('SELECT id FROM sluice_dead WHERE grp = ? AND +died > ? ORDER BY id LIMIT ?');
     this.deadLine = sql('SELECT rank, key FROM sluice_dead WHERE id = ?');
     this.countDead = sql('SELECT count(*) AS count FROM sluice_dead WHERE grp = ? AND died > ?');

@@ -476,4 +476,26 @@ describe('at any backlog', () => {
     expect(seen.size).toBeGreaterThan(40);
     expect(scans.filter((scan) => !/sluice_(schema|file|topic\b)/.test(scan))).toEqual([]);
   });
+
+  test('dead letters are found by where they stand, or by their number, not by their age', () => {
+    const seen: string[] = [];
+    const database = connect(':memory:');
+    const watched = {
+      exec: (sql: string) => database.exec(sql),
+      prepare: (sql: string) => {
+        if (/^SELECT (id|\*) FROM sluice_dead/.test(sql)) seen.push(sql);
+        return database.prepare(sql);
+      },
+    };
+    open({ database: watched });
+    const plans = seen.map((sql) => {
+      const blanks = Array.from(sql.matchAll(/\?/g), () => 1);
+      return prepare<{ detail: string }>(database, `EXPLAIN QUERY PLAN ${sql}`).all(...blanks)[0]!.detail;
+    });
+    expect(plans).toEqual([
+      'SEARCH sluice_dead USING INDEX sluice_dead_order (grp=? AND id>?)',
+      expect.stringMatching(/USING (COVERING )?INDEX sluice_dead_number \(grp=\? AND number=\?\)/),
+      expect.stringMatching(/USING (COVERING )?INDEX sluice_dead_order \(grp=\?\)/),
+    ]);
+  });
 });

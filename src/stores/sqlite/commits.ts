@@ -1,6 +1,9 @@
 /**
  * Group commit: all that is asked for in one turn of the event loop shares one transaction, and one wait for the disk.
  *
+ * In it what ends or extends leases comes first, then what is put, then what is given out: room that was made is there for a put, and a lease
+ * that ran out, while the event loop stood still, is still there for the one who asks to settle it in the same turn.
+ *
  * A request that fails by itself is taken out, and the others are carried out without it. What hits all of them (no space, a damaged file)
  * rejects all of them, and nothing of them is done. While another connection holds the file they wait, and are tried again now and then.
  */
@@ -11,8 +14,12 @@ import type { Statements } from './statements.js';
 import { Transaction } from './transaction.js';
 import { isBusy, isOwnFault, storeError } from './trouble.js';
 
+/** When a request has its turn in a transaction. */
+export type Phase = 'settle' | 'put' | 'take';
+
 /** Something to be done in a transaction. `done` or `failed` is called once: after the commit, or when there is none. */
 export interface Request<R> {
+  readonly phase: Phase;
   /** About how many rows it touches. */
   readonly weight: number;
   /** It need not survive a loss of power: after one nobody holds a lease any more. */
@@ -28,12 +35,16 @@ const HEAVY = 5_000;
 /** Milliseconds for which a request waits for others to let go of the file. */
 const PATIENCE = 30_000;
 
+const PHASES: Readonly<Record<Phase, number>> = { settle: 0, put: 1, take: 2 };
+
 interface Asked extends Request<unknown> {
   result?: unknown;
 }
 
 export class Commits {
   private asked: Asked[] = [];
+  /** What goes before those: it is for what was given out, so there can not be so much of it that others never have their turn. */
+  private settles: Asked[] = [];
   private flushing: NodeJS.Immediate | undefined;
   private retrying: NodeJS.Timeout | undefined;
   /** When they were first kept from the file by others; by a clock of the real world, for it is another process that is waited for. */
@@ -52,18 +63,18 @@ export class Commits {
   }
 
   ask<R>(request: Request<R>): void {
-    this.asked.push(request);
+    (request.phase === 'settle' ? this.settles : this.asked).push(request);
     if (this.retrying === undefined) this.flushing ??= setImmediate(this.flush);
   }
 
   /** The result of `run`, when it is as durable as it gets. */
-  promise<R>(weight: number, run: (tx: Transaction) => R): Promise<R> {
-    return new Promise((done, failed) => this.ask({ weight, run, done, failed }));
+  promise<R>(phase: Phase, weight: number, run: (tx: Transaction) => R): Promise<R> {
+    return new Promise((done, failed) => this.ask({ phase, weight, run, done, failed }));
   }
 
   /** Resolves when all that was asked for is done. */
   drained(): Promise<void> {
-    if (this.asked.length === 0) return Promise.resolve();
+    if (this.isIdle) return Promise.resolve();
     return new Promise((resolve) => (this.idle = resolve));
   }
 
@@ -71,21 +82,24 @@ export class Commits {
     this.flushing = undefined;
     this.retrying = undefined;
     const answers = this.carryOut(this.cut());
-    if (this.asked.length > 0) {
-      if (this.retrying === undefined) this.flushing = setImmediate(this.flush);
-    } else {
-      this.idle?.();
-    }
+    if (this.isIdle) this.idle?.();
+    else if (this.retrying === undefined) this.flushing = setImmediate(this.flush);
     for (const answer of answers) answer();
   };
 
-  /** The first requests, as many as make a transaction. */
+  private get isIdle(): boolean {
+    return this.asked.length === 0 && this.settles.length === 0;
+  }
+
+  /** The first requests, as many as make a transaction, by phase. */
   private cut(): Asked[] {
     let weight = 0;
-    const end = this.asked.findIndex((request, index) => (weight += request.weight) > HEAVY && index > 0);
-    const batch = end === -1 ? this.asked : this.asked.slice(0, end);
-    this.asked = end === -1 ? [] : this.asked.slice(end);
-    return batch;
+    const all = this.settles.length === 0 ? this.asked : this.settles.concat(this.asked);
+    const end = all.findIndex((request, index) => (weight += request.weight) > HEAVY && index > 0);
+    const batch = end === -1 ? all : all.slice(0, end);
+    this.asked = end === -1 ? [] : all.slice(end);
+    this.settles = [];
+    return batch.sort((a, b) => PHASES[a.phase] - PHASES[b.phase]);
   }
 
   /** Returns what tells those who asked. */

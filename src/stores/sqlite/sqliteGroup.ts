@@ -1,6 +1,7 @@
 import type { Settled } from '../../delivery/lease.js';
 import { expected } from '../../options.js';
 import type { GroupTerms, Message, StoreCounts, StoreDeadLetter, StoreGroup, StoreOutcome } from '../../queue/store.js';
+import type { Phase } from './commits.js';
 import type { Core } from './core.js';
 import { RETRYING, SCHEDULED } from './schema.js';
 import { extend, forgetDead, revive, settle } from './settle.js';
@@ -40,7 +41,7 @@ export class SqliteGroup implements StoreGroup {
 
   async settle(outcomes: readonly StoreOutcome[]): Promise<readonly Settled[]> {
     const endings = outcomes.map((outcome) => ({ outcome, lease: this.leaseOf(outcome.message) }));
-    return this.inTransaction(endings.length, (tx) => {
+    return this.inTransaction('settle', endings.length, (tx) => {
       this.takers.repair(tx); // a retry begins to wait now
       return endings.map((ending) => settle(tx, this.row, this.terms.retention, ending));
     });
@@ -49,7 +50,7 @@ export class SqliteGroup implements StoreGroup {
   async extend(messages: readonly Message[]): Promise<readonly Settled[]> {
     const leases = messages.map((message) => ({ lease: this.leaseOf(message), attempt: message.attempt }));
     const { visibilityTimeout } = this.terms;
-    return this.inTransaction(leases.length, (tx) => {
+    return this.inTransaction('settle', leases.length, (tx) => {
       this.takers.repair(tx);
       return leases.map(({ lease, attempt }) => extend(tx, this.row, visibilityTimeout, lease, attempt));
     });
@@ -57,7 +58,7 @@ export class SqliteGroup implements StoreGroup {
 
   count(): Promise<StoreCounts> {
     const { id } = this.row;
-    return this.inTransaction(1, (tx) => {
+    return this.inTransaction('take', 1, (tx) => {
       tx.flush();
       this.takers.repair(tx);
       while (moveDue(tx, this.row) === DUE_AT_ONCE);
@@ -77,7 +78,7 @@ export class SqliteGroup implements StoreGroup {
   }
 
   browse(after: string | undefined, limit: number): Promise<readonly StoreDeadLetter[]> {
-    return this.inTransaction(1, (tx) => {
+    return this.inTransaction('take', 1, (tx) => {
       forgetDead(tx, this.row.id, this.terms.retention);
       const rows = tx.sql.dead.all(this.row.id, this.placeOf(tx, after), this.forgotten(tx.now), Math.min(limit, MANY));
       const last = rows.at(-1);
@@ -102,9 +103,9 @@ export class SqliteGroup implements StoreGroup {
     return this.takers;
   }
 
-  private inTransaction<R>(weight: number, run: (tx: Transaction) => R): Promise<R> {
+  private inTransaction<R>(phase: Phase, weight: number, run: (tx: Transaction) => R): Promise<R> {
     const { core } = this;
-    return core.closed ? core.refuse() : core.commits.promise(weight, run);
+    return core.closed ? core.refuse() : core.commits.promise(phase, weight, run);
   }
 
   /** Carries out `work` with dead letters of these ids, or so many of the oldest, some at a time. Returns how many that were. */
@@ -116,7 +117,7 @@ export class SqliteGroup implements StoreGroup {
     let count = 0;
     for (let from = 0; from < all; from += LETTERS_AT_ONCE) {
       const most = Math.min(LETTERS_AT_ONCE, all - from);
-      const part = await this.inTransaction(2 * most, (tx) => {
+      const part = await this.inTransaction('put', 2 * most, (tx) => {
         forgetDead(tx, this.row.id, this.terms.retention);
         const rows =
           typeof which === 'number' ? this.oldestDead(tx, most) : this.deadOf(tx, which.slice(from, from + most));

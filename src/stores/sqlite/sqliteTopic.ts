@@ -16,7 +16,7 @@ export class SqliteTopic implements StoreTopic {
   put(messages: readonly NewMessage[], whole: boolean): Promise<readonly PutAnswer[]> {
     const { core } = this;
     if (core.closed) return core.refuse();
-    return core.commits.promise(weightOf(messages), (tx) => put(tx, this, messages, whole));
+    return core.commits.promise('put', weightOf(messages), (tx) => put(tx, this, messages, whole));
   }
 
   room(signal: AbortSignal): Promise<void> {

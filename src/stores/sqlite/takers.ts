@@ -107,6 +107,7 @@ export class Takers {
     if (this.waiting.size === 0 || this.serving) return;
     this.serving = true;
     this.commits.ask({
+      phase: 'take',
       weight: [...this.waiting].reduce((sum, { want }) => sum + Math.min(want, 256), 1),
       volatile: true,
       run: (tx) => this.give(tx),

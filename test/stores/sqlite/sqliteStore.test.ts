@@ -1,5 +1,8 @@
+import { asyncScheduler, firstValueFrom, take, toArray } from 'rxjs';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { handle } from '../../../src/delivery/handle.js';
 import { OptionError } from '../../../src/errors.js';
+import { queue } from '../../../src/queue/index.js';
 import type { NewMessage } from '../../../src/queue/store.js';
 import { prepare } from '../../../src/stores/sqlite/driver.js';
 import { sqliteStore, type SqliteStoreOptions } from '../../../src/stores/sqlite/index.js';
@@ -212,6 +215,45 @@ describe('time', () => {
       'settled',
       'lease-lost',
     ]);
+  });
+
+  test('and is not given out in the turn in which that is asked for, nor where it is to be extended', async () => {
+    const { topic, group, time } = timed();
+    await topic.put([message('a'), message('b', { key: 'k' })], false);
+    const [a, b] = await group.take(2, FOREVER);
+    time.advanceBy(1_000);
+    const stop = new AbortController();
+    const again = group.take(2, stop.signal);
+    const [acked, extended] = await Promise.all([group.settle([outcome(a!)]), group.extend!([b!])]);
+    stop.abort();
+    expect([acked, extended, await again]).toEqual([['settled'], ['settled'], []]);
+    expect(await group.settle([outcome(b!)])).toEqual(['settled']);
+  });
+
+  test('a handler that blocks for longer than the lease lasts acks what nobody else took', async () => {
+    const clock = { offset: 0 };
+    const scheduler = {
+      now: () => asyncScheduler.now() + clock.offset,
+      schedule: asyncScheduler.schedule.bind(asyncScheduler),
+    };
+    const orders = queue<number>(open({ path: ':memory:', scheduler }), 'orders', { visibilityTimeout: 60_000 });
+    await orders.publishMany([1, 2, 3]);
+    const handled: number[] = [];
+    const blocking = handle<number>((value) => void (handled.push(value), (clock.offset += 120_000)), {
+      concurrency: 1,
+    });
+    const results = orders.deliveries().pipe(blocking, take(3), toArray());
+    expect((await firstValueFrom(results)).map(({ settled }) => settled)).toEqual(['settled', 'settled', 'settled']);
+    expect(handled).toEqual([1, 2, 3]);
+  });
+
+  test('room that a settle makes is there for a put of the same turn', async () => {
+    const { topic, group } = queueOf(open({ path: ':memory:' }), 'a', { capacity: 1 });
+    await topic.put([message('a')], false);
+    const [a] = await group.take(1, FOREVER);
+    const put = topic.put([message('b')], false);
+    expect(await group.settle([outcome(a!)])).toEqual(['settled']);
+    expect(await put).toMatchObject([{ duplicate: false }]);
   });
 
   test('a clock that is set back makes no lease longer than it can be', async () => {

@@ -114,7 +114,7 @@ export class Commits {
       return answers;
     }
     if (error !== undefined) {
-      const reason = storeError('nothing was done', error);
+      const reason = storeError('nothing was done', error, this.connection.file);
       for (const request of left) answers.push(() => request.failed(reason));
     }
     return answers;
@@ -141,7 +141,7 @@ export class Commits {
         if (current === undefined || !isOwnFault(error)) return error;
         const culprit = current;
         left.delete(culprit);
-        answers.push(() => culprit.failed(storeError('it was not done', error)));
+        answers.push(() => culprit.failed(storeError('it was not done', error, this.connection.file)));
       }
     }
   }

@@ -42,6 +42,11 @@ export class Core {
     this.outbox = new Outbox(this.committed);
   }
 
+  /** Its real path; empty when it is in memory. */
+  get file(): string {
+    return this.connection.file;
+  }
+
   /** The members of a group in this store, made where there are none yet. */
   takers({ id, terms }: TopicRow, name: string): Takers {
     const group = this.findOrMake(
@@ -55,7 +60,10 @@ export class Core {
     if (takers === undefined) {
       const row = { id: group, topic: id, order: terms.order, file: this.sql.prefix };
       const waits = (takers: Takers): void => this.waits(takers, takers.size > 0);
-      this.groups.set(group, (takers = new Takers(row, this.sql, this.commits, this.scheduler, waits)));
+      this.groups.set(
+        group,
+        (takers = new Takers(row, this.sql, this.commits, this.scheduler, waits, this.connection.file)),
+      );
     }
     return takers;
   }
@@ -82,7 +90,7 @@ export class Core {
         return find()!;
       });
     } catch (error) {
-      throw storeError('nothing was made', error);
+      throw storeError('nothing was made', error, this.connection.file);
     }
   }
 
@@ -114,7 +122,7 @@ export class Core {
         throw error;
       }
     } catch (error) {
-      throw storeError('nothing was put', error);
+      throw storeError('nothing was put', error, this.connection.file);
     }
   }
 

@@ -20,6 +20,7 @@ export class Members {
   static parse(text: string): Members {
     const members = new Members();
     const numbers = text.split(',').map(Number);
+    if (!numbers.every(Number.isSafeInteger)) throw new SyntaxError(`\`${text}\` is no lease`);
     let before = 0;
     for (let i = 0; i < numbers.length; i += 3) {
       const from = before + numbers[i]!;

@@ -3,7 +3,7 @@ import { realpathSync, statSync } from 'node:fs';
 import { StoreError } from '../../queue/errors.js';
 import { fileOf, loadDriver, prepare, type OwnDatabase, type SqliteDatabase } from './driver.js';
 import { migrate } from './schema.js';
-import { isBusy, storeError } from './trouble.js';
+import { isBusy, openError } from './trouble.js';
 
 /** `'full'`: what was put survives a loss of power; `'normal'`: the last moments before one may be lost, a crash of the process loses nothing. */
 export type Durability = 'full' | 'normal';
@@ -37,7 +37,7 @@ export function openPath(path: string, durability: Durability): Connection {
     return { database, own, durability, file: realPath(fileOf(database)) };
   } catch (error) {
     own?.close();
-    throw storeError(`\`${path}\` can not be used`, error);
+    throw openError(`\`${path}\` can not be used`, error);
   }
 }
 
@@ -52,7 +52,7 @@ export function adopt(database: SqliteDatabase, durability: Durability): Connect
     });
     return { database, own: undefined, durability, file: realPath(fileOf(database)) };
   } catch (error) {
-    throw storeError('the database can not be used', error);
+    throw openError('the database can not be used', error);
   }
 }
 

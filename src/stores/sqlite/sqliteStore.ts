@@ -1,12 +1,14 @@
 /** A store in an SQLite file. */
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import { checkOptions, expected, STRING, type Rule } from '../../options.js';
-import type { Store, StoreFeatures, StoreTopic, TopicTerms } from '../../queue/store.js';
+import { StoreError } from '../../queue/errors.js';
+import type { Order, Store, StoreFeatures, StoreTopic, TopicTerms } from '../../queue/store.js';
 import { Core } from './core.js';
 import type { SqliteDatabase } from './driver.js';
-import { adopt, openPath, type Durability } from './open.js';
+import { adopt, openPath, patiently, type Connection, type Durability } from './open.js';
 import { SqliteTopic } from './sqliteTopic.js';
 import { stored } from './text.js';
+import { openError } from './trouble.js';
 
 /** Options of `sqliteStore`: `path` or `database`, not both. */
 export interface SqliteStoreOptions {
@@ -58,7 +60,16 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
     expected('database', 'left out where there is a `path`', database, 'sqliteStore');
   }
   const connection = path === undefined ? adopt(database!, durability) : openPath(path, durability);
-  return new SqliteStore(new Core(connection, scheduler), connection.file !== '');
+  return new SqliteStore(coreOf(connection, scheduler), connection.file !== '');
+}
+
+function coreOf(connection: Connection, scheduler: SchedulerLike): Core {
+  try {
+    return patiently(connection.database, () => new Core(connection, scheduler));
+  } catch (error) {
+    connection.own?.close();
+    throw openError(`\`${connection.file}\` can not be used`, error);
+  }
 }
 
 const PATH: Rule = ['a path, or a `database` instead', (value: unknown) => STRING[1](value as never) && value !== ''];
@@ -106,6 +117,10 @@ class SqliteStore implements Store {
       () => core.sql.topic.get(stored(name)),
       () => core.sql.addTopic.run(stored(name), terms.order),
     );
+    if (!this.features.order.includes(sorting as Order)) {
+      const message = `\`${core.file}\`: the topic has the order '${sorting}', which there is not: the file is damaged`;
+      throw new StoreError('sqlite', 'corrupt', message);
+    }
     if (sorting !== terms.order) {
       const what = `'${sorting}', as it is with the topic \`${name}\` that is there`;
       expected('order', what, terms.order, 'sqliteStore');

@@ -49,8 +49,13 @@ export class SqliteTopic implements StoreTopic {
     if (this.core.closed || this.hasRoom()) for (const wake of this.waiting) wake();
   }
 
+  /** Where it can not be read, that is for those to find out who put. */
   private hasRoom(): boolean {
-    const groups = this.core.sql.groups.all(this.id);
-    return groups.every(({ live }) => live < this.terms.capacity);
+    try {
+      const groups = this.core.sql.groups.all(this.id);
+      return groups.every(({ live }) => live < this.terms.capacity);
+    } catch {
+      return true;
+    }
   }
 }

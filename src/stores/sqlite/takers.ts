@@ -4,7 +4,7 @@ import type { Message } from '../../queue/store.js';
 import type { Commits } from './commits.js';
 import type { Statements } from './statements.js';
 import { DUE_AT_ONCE, moveDue, nextDue, take, type GroupRow } from './take.js';
-import { storeError } from './trouble.js';
+import { isBusy, storeError } from './trouble.js';
 import type { Transaction } from './transaction.js';
 
 /** One take. */
@@ -71,6 +71,7 @@ export class Takers {
     private readonly commits: Commits,
     private readonly scheduler: SchedulerLike,
     private readonly changed: (takers: Takers) => void,
+    private readonly file: string,
   ) {}
 
   get size(): number {
@@ -91,7 +92,9 @@ export class Takers {
     try {
       this.lookNow(this.scheduler.now());
     } catch (error) {
-      this.failed(storeError('nothing was taken', error));
+      // Another connection that mends the log keeps it for a moment.
+      if (isBusy(error)) this.serve();
+      else this.failed(storeError('nothing was taken', error, this.file));
     }
   }
 

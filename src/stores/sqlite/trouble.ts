@@ -47,11 +47,27 @@ export function isOwnFault(error: unknown): boolean {
   return TROUBLES[result] === undefined;
 }
 
-/** The error that callers get. `doing` is what could not be done. */
-export function storeError(doing: string, error: unknown): unknown {
+/** The error that callers get. `doing` is what could not be done, `file` the path, where that does not name it. */
+export function storeError(doing: string, error: unknown, file = ''): unknown {
   if (error instanceof SluiceError) return error;
-  const [trouble, what] = TROUBLES[resultOf(error)] ?? ['unavailable', messageOf(error)];
-  return new StoreError('sqlite', trouble, `${doing}: ${what}`, error);
+  const found = isDamage(error) ? 'CORRUPT' : resultOf(error);
+  const [trouble, what] = TROUBLES[found] ?? ['unavailable', messageOf(error)];
+  return new StoreError('sqlite', trouble, `${file === '' ? '' : `\`${file}\`: `}${doing}: ${what}`, error);
+}
+
+/** The same while a file is opened, where no value of a caller's can be too big: it is the file's own. */
+export function openError(doing: string, error: unknown): unknown {
+  if (resultOf(error) !== 'TOOBIG') return storeError(doing, error);
+  return new StoreError('sqlite', 'corrupt', `${doing}: the file is damaged`, error);
+}
+
+/** SQLite can read it, but it is not what was written: a table, a row or a column is missing, or a text is none of ours. */
+function isDamage(error: unknown): boolean {
+  const message = messageOf(error);
+  if (resultOf(error) === 'ERROR') return /^(no such (table|column)|malformed)/.test(message);
+  const ours = error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError;
+  // So do drivers say that the application has closed its connection.
+  return ours && !message.includes('not open');
 }
 
 function messageOf(error: unknown): string {

@@ -3,10 +3,39 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { StoreError } from '../../../src/queue/errors.js';
 import { sqliteStore } from '../../../src/stores/sqlite/index.js';
 import { builtIn, bundle, connect, folder, FOREVER, message, open, outcome, queueOf, takeNow } from './helpers.js';
 
 const trouble = (what: string): Error => expect.objectContaining({ code: 'SLUICE_STORE', trouble: what }) as Error;
+
+/** What goes wrong with all that is done with a file. */
+async function troubles(path: string): Promise<unknown[]> {
+  const errors: unknown[] = [];
+  const note = (error: unknown): void => void errors.push(error);
+  try {
+    const store = sqliteStore({ path, durability: 'normal' });
+    try {
+      const { topic, group } = queueOf(store, 'queue', { order: 'key', capacity: 10_000 });
+      const stop = new AbortController();
+      const taken = group.take(50, stop.signal).catch((error: unknown) => (note(error), []));
+      await topic.put([message('a', { key: 'k1', dedupeId: 'd1' }), message('b')], false).catch(note);
+      await topic.room!(AbortSignal.timeout(0));
+      await group.count!().catch(note);
+      stop.abort();
+      await group.settle((await taken).map((one, index) => outcome(one, KINDS[index % 4]))).catch(note);
+      await group.browse!(undefined, 100).catch(note);
+      await group.redrive!(10).catch(note);
+    } finally {
+      await store.close();
+    }
+  } catch (error) {
+    note(error);
+  }
+  return errors;
+}
+
+const KINDS = ['ack', 'nack', 'release', 'dead'] as const;
 
 describe('a file that can not be used', () => {
   test('a folder', () => {
@@ -37,6 +66,46 @@ describe('a file that can not be used', () => {
     writeFileSync(path, bytes);
     expect(() => sqliteStore({ path })).toThrow(trouble('corrupt'));
   });
+
+  test('damaged anywhere: each error says so, and where; none is thrown past those who ask', async () => {
+    const dir = folder();
+    const path = join(dir, 'a.db');
+    const store = sqliteStore({ path, durability: 'normal' });
+    const whole = queueOf(store, 'queue', { order: 'key' });
+    const headers = { some: 'header' };
+    for (let round = 0; round < 4; round++) {
+      const keyed = Array.from({ length: 40 }, (_, index) =>
+        message('x'.repeat(90), { key: `k${index % 9}`, headers }),
+      );
+      await whole.topic.put([...keyed, message('later', { notBefore: 9e15, dedupeId: `d${round}` })], false);
+      const taken = await whole.group.take(6, FOREVER);
+      await whole.group.settle(taken.map((one, index) => outcome(one, KINDS[(index + round) % 4], 5)).slice(0, 5));
+    }
+    await store.close();
+    const bytes = readFileSync(path);
+    const seen: Record<string, number> = {};
+    let seed = 7;
+    const random = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;
+    for (let nr = 0; nr < 300; nr++) {
+      const damaged = join(dir, `${nr}.db`);
+      const copy = Buffer.from(bytes);
+      const from = nr % 3 === 0 ? random(4_096) : random(copy.length);
+      const step = 1 + random(5);
+      for (let i = from, left = 1 + random(2_000); i < copy.length && left > 0; i += step, left--)
+        copy[i] = random(256);
+      writeFileSync(damaged, copy);
+      for (const error of await troubles(damaged)) {
+        expect(error, `file ${nr}`).toMatchObject({ code: 'SLUICE_STORE' });
+        const { trouble, message } = error as StoreError;
+        if (trouble === 'corrupt') expect(message).toContain(damaged);
+        seen[trouble] = (seen[trouble] ?? 0) + 1;
+      }
+      for (const end of ['', '-wal', '-shm']) rmSync(damaged + end, { force: true });
+    }
+    expect(seen['corrupt']).toBeGreaterThan(100);
+    // A damaged number can be that of a newer version.
+    expect(['corrupt', 'schema']).toEqual(expect.arrayContaining(Object.keys(seen)));
+  }, 60_000);
 
   test('of a newer version, which it says', () => {
     const database = connect(join(folder(), 'a.db'));

@@ -10,6 +10,7 @@
 import { StoreError } from '../../queue/errors.js';
 import { inTransaction } from './driver.js';
 import { SHORT_WAIT, waiting, type Connection } from './open.js';
+import type { Presence } from './presence.js';
 import type { Statements } from './statements.js';
 import { Transaction } from './transaction.js';
 import { isBusy, isOwnFault, storeError } from './trouble.js';
@@ -58,6 +59,7 @@ export class Commits {
     private readonly sql: Statements,
     private readonly now: () => number,
     private readonly committed: (tx: Transaction) => void,
+    private readonly presence: Presence,
   ) {
     this.full = connection.durability === 'full';
   }
@@ -147,6 +149,7 @@ export class Commits {
   }
 
   private begin(volatile: boolean): void {
+    this.presence.check();
     const { database, own, durability } = this.connection;
     if (own !== undefined) {
       if (durability === 'full' && this.full === volatile)

@@ -6,6 +6,7 @@ import { Commits } from './commits.js';
 import { fileOf, inTransaction, type SqliteDatabase } from './driver.js';
 import { patiently, realPath, type Connection } from './open.js';
 import { Outbox } from './outbox.js';
+import { Presence } from './presence.js';
 import { Statements } from './statements.js';
 import { Takers } from './takers.js';
 import type { TopicRow } from './put.js';
@@ -16,14 +17,15 @@ import { Wake } from './wake.js';
 
 /** One that waits for a change. */
 export interface Waiter {
-  /** There may have been one. */
-  look(): void;
+  /** There may have been one; or the file is gone, as that says. */
+  look(gone?: StoreError): void;
 }
 
 export class Core {
   readonly sql: Statements;
   readonly commits: Commits;
   closed = false;
+  private readonly presence: Presence;
   private readonly wake: Wake;
   private readonly outbox: Outbox;
   private readonly groups = new Map<number, Takers>();
@@ -36,8 +38,9 @@ export class Core {
     private readonly connection: Connection,
     readonly scheduler: SchedulerLike,
   ) {
+    this.presence = new Presence(connection.file);
     this.sql = new Statements(connection.database);
-    this.commits = new Commits(connection, this.sql, () => scheduler.now(), this.committed);
+    this.commits = new Commits(connection, this.sql, () => scheduler.now(), this.committed, this.presence);
     this.wake = new Wake(connection.file, () => this.sql.version.get()!.data_version, this.lookAll);
     this.outbox = new Outbox(this.committed);
   }
@@ -71,6 +74,7 @@ export class Core {
   /** What `find` finds, after `make` where that is nothing. Others may make the same at the same time. */
   findOrMake<R>(find: () => R | undefined, make: () => void): R {
     if (this.closed) throw closedError();
+    this.presence.check();
     try {
       const there = find();
       if (there !== undefined) return there;
@@ -106,6 +110,7 @@ export class Core {
   /** Carries `work` out in the transaction that `transaction` has open. */
   inTransactionOf<R>(transaction: unknown, work: (tx: Transaction) => R): R {
     if (this.closed) throw closedError();
+    this.presence.check();
     const database = this.checkTransaction(transaction);
     try {
       const sql = database === this.connection.database ? this.sql : this.outbox.statementsOf(database);
@@ -168,8 +173,18 @@ export class Core {
     this.wake.committed();
   };
 
+  private whyGone(): StoreError | undefined {
+    try {
+      this.presence.check();
+      return undefined;
+    } catch (error) {
+      return error as StoreError;
+    }
+  }
+
   private readonly lookAll = (): void => {
-    for (const waiter of this.waiters) waiter.look();
+    const gone = this.whyGone();
+    for (const waiter of this.waiters) waiter.look(gone);
   };
 }
 

@@ -1,3 +1,4 @@
+import type { StoreError } from '../../queue/errors.js';
 import type { GroupTerms, NewMessage, PutAnswer, StoreGroup, StoreTopic, TopicTerms } from '../../queue/store.js';
 import type { Core } from './core.js';
 import { put, weightOf } from './put.js';
@@ -44,9 +45,9 @@ export class SqliteTopic implements StoreTopic {
     return new SqliteGroup(this.core, this.terms.capacity, this.core.takers(this, name), terms);
   }
 
-  /** Those who wait for room are told when there is some: they put, and may find that others were faster. */
-  look(): void {
-    if (this.core.closed || this.hasRoom()) for (const wake of this.waiting) wake();
+  /** Those who wait for room are told when there is some: they put, and may find that others were faster, or that the file is gone. */
+  look(gone?: StoreError): void {
+    if (gone !== undefined || this.core.closed || this.hasRoom()) for (const wake of this.waiting) wake();
   }
 
   /** Where it can not be read, that is for those to find out who put. */

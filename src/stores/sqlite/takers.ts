@@ -1,5 +1,6 @@
 /** Takes that wait for messages of one group, in this process. The first gets what comes first. */
 import type { SchedulerLike, Subscription } from 'rxjs';
+import type { StoreError } from '../../queue/errors.js';
 import type { Message } from '../../queue/store.js';
 import type { Commits } from './commits.js';
 import type { Statements } from './statements.js';
@@ -87,8 +88,9 @@ export class Takers {
   }
 
   /** Another connection, or this one, has committed something, or time is over. */
-  look(): void {
+  look(gone?: StoreError): void {
     if (this.waiting.size === 0 || this.serving) return;
+    if (gone !== undefined) return this.failed(gone);
     try {
       this.lookNow(this.scheduler.now());
     } catch (error) {

@@ -1,6 +1,6 @@
 /** What may be wrong with a file, and with the disk that it is on. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { StoreError } from '../../../src/queue/errors.js';
@@ -181,6 +181,49 @@ describe('a file that others hold', () => {
     await put;
     expect(database.prepare('SELECT count(*) AS count FROM mine').get()).toMatchObject({ count: 0 });
     expect(await takeNow(group)).toHaveLength(1);
+  });
+});
+
+describe('a file that is not at its path any more', () => {
+  const gone = expect.objectContaining({
+    trouble: 'unavailable',
+    message: expect.stringMatching(/deleted or replaced/),
+  }) as Error;
+
+  test.each(['deleted', 'replaced'])(
+    '%s: all that is asked for is refused from then on, and who waits is told',
+    async (how) => {
+      const path = join(folder(), 'a.db');
+      const store = open({ path });
+      const { topic, group } = queueOf(store, 'queue', { capacity: 1 });
+      const reader = queueOf(store, 'other').group;
+      await topic.put([message('a')], false);
+      const waits = reader.take(1, FOREVER);
+      const room = topic.room!(FOREVER);
+      if (how === 'deleted') rmSync(path);
+      else {
+        const other = join(folder(), 'b.db');
+        await sqliteStore({ path: other }).close();
+        renameSync(other, path);
+      }
+      await expect(waits).rejects.toEqual(gone);
+      await room;
+      await expect(topic.put([message('b')], false)).rejects.toEqual(gone);
+      await expect(group.take(1, FOREVER)).rejects.toEqual(gone);
+      await expect(group.count!()).rejects.toEqual(gone);
+      expect(() => queueOf(store, 'new')).toThrow(gone);
+    },
+  );
+
+  test('is missed by one who only publishes, also when there is another in its place', async () => {
+    const path = join(folder(), 'a.db');
+    const { topic } = queueOf(open({ path }));
+    rmSync(path);
+    let error: unknown;
+    while (error === undefined) await topic.put([message('a')], false).catch((reason: unknown) => (error = reason));
+    expect(error).toEqual(gone);
+    await sqliteStore({ path }).close();
+    await expect(topic.put([message('a')], false)).rejects.toEqual(gone);
   });
 });
 

@@ -172,7 +172,7 @@ export class Commits {
 
   private later(batch: Asked[], waited: number): void {
     this.asked = [...batch, ...this.asked];
-    this.retrying = setTimeout(this.flush, 1 + Math.random() * Math.min(25, 2 + waited / 4));
+    this.retrying = setTimeout(this.flush, 1 + Math.random() * Math.min(10, 1 + waited / 20));
   }
 }
 

@@ -8,8 +8,8 @@ import { isBusy, openError } from './trouble.js';
 /** `'full'`: what was put survives a loss of power; `'normal'`: the last moments before one may be lost, a crash of the process loses nothing. */
 export type Durability = 'full' | 'normal';
 
-/** Milliseconds for which a transaction waits for others with the event loop standing still; after that it is tried again later. */
-export const SHORT_WAIT = 10;
+/** Milliseconds for which a transaction waits for others with the event loop standing still: it is tried again later instead. */
+export const SHORT_WAIT = 0;
 /** The same while a store, a topic or a group is made, which is at the start. */
 const LONG_WAIT = 5_000;
 
@@ -31,9 +31,12 @@ export function openPath(path: string, durability: Durability): Connection {
     }
     const database = (own = open(path));
     // A larger log is written back less often, and each time costs two more waits for the disk.
-    const pragmas = `PRAGMA busy_timeout = ${SHORT_WAIT}; PRAGMA synchronous = ${durability}; PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = MEMORY`;
-    database.exec(pragmas);
-    patiently(database, () => prepareFile(database));
+    const pragmas = `PRAGMA synchronous = ${durability}; PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = MEMORY`;
+    database.exec(`PRAGMA busy_timeout = ${SHORT_WAIT}`);
+    patiently(database, () => {
+      database.exec(pragmas);
+      prepareFile(database);
+    });
     return { database, own, durability, file: realPath(fileOf(database)) };
   } catch (error) {
     own?.close();

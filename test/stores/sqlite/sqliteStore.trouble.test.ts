@@ -187,7 +187,7 @@ describe('a file that others hold', () => {
 describe('a file that is not at its path any more', () => {
   const gone = expect.objectContaining({
     trouble: 'unavailable',
-    message: expect.stringMatching(/deleted or replaced/),
+    message: expect.stringMatching(/deleted or replaced/) as string,
   }) as Error;
 
   test.each(['deleted', 'replaced'])(

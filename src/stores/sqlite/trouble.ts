@@ -65,6 +65,7 @@ export function openError(doing: string, error: unknown): unknown {
 function isDamage(error: unknown): boolean {
   const message = messageOf(error);
   if (resultOf(error) === 'ERROR') return /^(no such (table|column)|malformed)/.test(message);
+  if (resultOf(error) === 'CONSTRAINT') return /^(UNIQUE|NOT NULL) constraint failed: sluice_/.test(message);
   const ours = error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError;
   // So do drivers say that the application has closed its connection.
   return ours && !message.includes('not open');

@@ -189,6 +189,11 @@ class Part extends Lease {
     return this.whole.lease.signal;
   }
 
+  /** That of the whole, unless others of its parts have a say. */
+  override becomes(outcome: Outcome): Outcome {
+    return this.whole.lease.becomes(outcome);
+  }
+
   override keep(): void {
     if (!this.kept) this.whole.lease.keep();
     super.keep();

@@ -173,9 +173,10 @@ export class HandlerPool<T> extends PoolStage<Delivery<T>, Handling<T>> implemen
     const delivery = call.value;
     const lease = leaseOf(delivery);
     if (lease.settled) return this.settledBefore(delivery, lease);
-    const handling = new Handling(delivery, outcome);
+    const becomes = lease.becomes(outcome);
+    const handling = new Handling(delivery, becomes);
     lease.settle(outcome, handling);
-    if (outcome !== EXPIRED['sluice.outcome']) this.note(outcome);
+    if (outcome !== EXPIRED['sluice.outcome']) this.note(becomes);
     return handling;
   }
 

@@ -6,11 +6,11 @@ import type { Outcome, Settled, SettleListener } from './lease.js';
 /** What `handle` emits for each message. */
 export interface Handled<T = unknown> {
   readonly delivery: Delivery<T>;
-  /** `shared`: the handler made others of it (`split`, `mergeDeliveries`), which settle it. */
+  /** What has become of it: `dead` also where its last attempt has failed. `shared`: the handler made others of it (`split`, `mergeDeliveries`), which settle it. */
   readonly outcome: Outcome['kind'] | 'shared';
   /** `lease-lost`: the message was given to somebody else before, who decides. */
   readonly settled: Settled;
-  /** What the handler threw. */
+  /** What the handler threw; where it asked for another attempt and there is none, the reason that it gave. */
   readonly error?: unknown;
   /** Why, of a dead letter, or where the handler said so. */
   readonly reason?: string | undefined;

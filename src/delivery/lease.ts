@@ -70,10 +70,15 @@ export abstract class Lease implements SettleListener {
     return this.became === 'shared' ? undefined : this.became;
   }
 
+  /** What `outcome` comes to: a queue makes a dead letter of a message whose attempts are over. */
+  becomes(outcome: Outcome): Outcome {
+    return outcome;
+  }
+
   /** The first outcome wins: false for those after it. `listener` is told what came of it, perhaps at once. */
   settle(outcome: Outcome, listener?: SettleListener): boolean {
     if (this.became !== undefined) return false;
-    this.became = outcome;
+    this.became = this.becomes(outcome);
     this.listener = listener;
     this.carryOut(outcome);
     return true;

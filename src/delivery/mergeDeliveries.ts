@@ -72,6 +72,16 @@ class MergedLease extends Lease implements Abortable {
     return signalOf(this);
   }
 
+  /** A dead letter where one of them is. */
+  override becomes(outcome: Outcome): Outcome {
+    if (outcome.kind !== 'nack') return outcome;
+    for (const lease of this.leases) {
+      const own = lease.becomes(outcome);
+      if (own.kind === 'dead') return own;
+    }
+    return outcome;
+  }
+
   override keep(): void {
     super.keep();
     for (const lease of this.leases) lease.keep();

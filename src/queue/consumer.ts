@@ -116,19 +116,24 @@ export class Consumer<T> implements MonitoredStage, LeaseOwner {
     this.settler.settle(lease);
   }
 
-  private decide({ attempt }: Message, outcome: Outcome): Decided {
+  /** One whose attempts are over is a dead letter. */
+  becomes({ attempt }: Message, outcome: Outcome): Outcome {
+    if (outcome.kind !== 'nack' || attempt < this.settings.maxAttempts) return outcome;
+    return { kind: 'dead', reason: 'attempts', error: outcome.error === undefined ? outcome.reason : outcome.error };
+  }
+
+  private decide(message: Message, said: Outcome): Decided {
+    const outcome = this.becomes(message, said);
     if (outcome.kind === 'ack') return ACKED;
     if (outcome.kind === 'release') return RELEASED;
-    const { maxAttempts, discard } = this.settings;
     const error = outcome.error === undefined ? undefined : textOf(outcome.error);
-    if (outcome.kind === 'nack' && attempt < maxAttempts) {
-      const delay = outcome.delay ?? this.settings.backoff(attempt, outcome.error);
+    if (outcome.kind === 'nack') {
+      const delay = outcome.delay ?? this.settings.backoff(message.attempt, outcome.error);
       check('delay', DELAY, delay, 'nack');
       return { kind: 'nack', delay: Math.min(delay, this.settings.maxDelay), reason: outcome.reason, error };
     }
-    if (discard) return ACKED;
-    if (outcome.kind === 'dead') return { kind: 'dead', delay: 0, reason: outcome.reason, error };
-    return { kind: 'dead', delay: 0, reason: 'attempts', error: error ?? outcome.reason };
+    if (this.settings.discard) return ACKED;
+    return { kind: 'dead', delay: 0, reason: outcome.reason, error };
   }
 
   /** Gives what is held, and takes more: one loop at a time. */

@@ -14,6 +14,8 @@ export const RELEASED: Decided = { kind: 'release', delay: 0, reason: undefined,
 /** Carries outcomes out. */
 export interface LeaseOwner {
   settle(lease: QueueLease, outcome: Outcome): void;
+  /** What an outcome of `message` comes to. */
+  becomes(message: Message, outcome: Outcome): Outcome;
 }
 
 export class QueueLease extends Lease implements DeliveryInfo, StoreOutcome, Linked<QueueLease>, Abortable {
@@ -86,6 +88,10 @@ export class QueueLease extends Lease implements DeliveryInfo, StoreOutcome, Lin
 
   override get signal(): AbortSignal {
     return signalOf(this);
+  }
+
+  override becomes(outcome: Outcome): Outcome {
+    return this.owner.becomes(this.message, outcome);
   }
 
   lose(reason: Error): void {

@@ -1,0 +1,68 @@
+/** `handle` at the end of a real queue: what it says of a message is what the queue makes of it. */
+import { afterEach, describe, expect, test } from 'vitest';
+import {
+  batchDeliveries,
+  handle,
+  splitDelivery,
+  type BreakerCounts,
+  type HandleOptions,
+  type Handled,
+} from '../../src/index.js';
+import { memoryStore } from '../../src/stores/memory/index.js';
+import { queue, type Queue } from '../../src/queue/index.js';
+import { VirtualTime } from '../../src/testing/index.js';
+import { settled } from './messages.js';
+
+const fails = (): never => {
+  throw new Error('no');
+};
+
+const ends: (() => void)[] = [];
+afterEach(() => ends.splice(0).forEach((end) => end()));
+
+function setUp(maxAttempts: number): { numbers: Queue<number>; time: VirtualTime } {
+  const time = new VirtualTime();
+  const { scheduler } = time;
+  const options = { maxAttempts, backoff: () => 1_000, scheduler };
+  return { numbers: queue<number>(memoryStore({ scheduler }), 'numbers', options), time };
+}
+
+function failing(numbers: Queue<number>, options: Partial<HandleOptions<number>>): Handled[] {
+  const seen: Handled[] = [];
+  const work = numbers.deliveries().pipe(handle<number>(fails, { concurrency: 1, ...options }));
+  const subscription = work.subscribe((handled) => seen.push(handled));
+  ends.push(() => subscription.unsubscribe());
+  return seen;
+}
+
+describe('a message whose attempts are over for the queue', () => {
+  test('is dead to who listens, and to the breaker', async () => {
+    const { numbers, time } = setUp(2);
+    await numbers.publishMany(Array.from({ length: 100 }, (_, i) => i));
+    const trips: BreakerCounts[] = [];
+    const onTrip = (counts: BreakerCounts): void => void trips.push(counts);
+    const seen = failing(numbers, { deadLetterBreaker: { run: 5, onTrip }, scheduler: time.scheduler });
+    await settled();
+    expect([seen.length, new Set(seen.map(({ outcome }) => outcome))]).toEqual([100, new Set(['nack'])]);
+    time.advanceBy(1_000);
+    await settled();
+    expect(trips.map(({ run }) => run)).toEqual([5]);
+    const last = seen.slice(100).map(({ outcome, reason, error }) => [outcome, reason, (error as Error).message]);
+    expect(last).toEqual(new Array(5).fill(['dead', 'attempts', 'no']));
+    expect((await numbers.stats()).dead).toBe(5);
+  });
+
+  test.each([
+    ['a batch of it', batchDeliveries<number>({ size: 1 })],
+    ['a part of it', splitDelivery((value: number) => [value, value])],
+  ])('%s is dead too', async (_, stage) => {
+    const { numbers } = setUp(1);
+    await numbers.publish(1);
+    const seen: Handled[] = [];
+    const deliveries = numbers.deliveries().pipe(stage as ReturnType<typeof batchDeliveries<number>>);
+    const subscription = deliveries.pipe(handle(fails, { concurrency: 1 })).subscribe((handled) => seen.push(handled));
+    ends.push(() => subscription.unsubscribe());
+    await settled();
+    expect(new Set(seen.map(({ outcome, reason }) => `${outcome} ${reason}`))).toEqual(new Set(['dead attempts']));
+  });
+});

@@ -13,7 +13,7 @@ export type BatchDeliveriesOptions<T> = BatchOptions<Delivery<T>>;
  * Use it before a `handle` that writes or sends many at once. Not where one bad message is likely: it has the others tried again with it.
  *
  * Keep `within` far below the queue's visibility timeout: what waits in a batch is not being handled, and its lease is not extended. A batch
- * has a key only where all in it have the same. Order: as they come. Loss: none. Unsubscribing releases what is in the batch.
+ * has a key only where all in it have the same, and the `ids` of all: note what was done by these, for it is never the same twice. Order: as they come. Loss: none. Unsubscribing releases what is in the batch.
  *
  * ```ts
  * import { batchDeliveries, createDelivery, handle, pull } from 'sluice';

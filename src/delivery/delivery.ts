@@ -1,9 +1,9 @@
 /** A value with its acknowledgement. */
-import { Parts } from '../core/ackTree.js';
 import type { Shareable } from '../flow/dropped.js';
 import type { DropReason } from '../flow/stageOptions.js';
 import { check, checkOptions, STRING, type Rule } from '../options.js';
-import { Lease, promised, type DeliveryInfo, type Outcome, type Settled, type SettleListener } from './lease.js';
+import { promised, type DeliveryInfo, type Lease, type Outcome, type Settled } from './lease.js';
+import { NumberedPart, Part, Whole } from './parts.js';
 
 /** What `nack` is told. */
 export interface NackOptions {
@@ -32,6 +32,14 @@ export class Delivery<T> implements DeliveryInfo, Shareable {
 
   get id(): string {
     return this.lease.info.id;
+  }
+
+  /**
+   * The ids of the messages in it: its own, or, of a batch and of what else `mergeDeliveries` made, those of all, in the order of its values. Note
+   * what was done by these: a batch is never the same twice.
+   */
+  get ids(): readonly string[] {
+    return this.lease.ids;
   }
 
   get key(): string | undefined {
@@ -106,14 +114,12 @@ export class Delivery<T> implements DeliveryInfo, Shareable {
   /**
    * A delivery for each of `values`: the message is settled when all of them are. None: it is done. What has to be done again wins: a part
    * that was nacked over one that was released, that over a dead letter, and that over those acked; of several delays the longest.
+   *
+   * The parts have ids of their own: `17#0`, `17#1`, … of the message `17`, the same each time if the values are. Of what was merged nobody knows
+   * which part is whose, so their `ids` are several: split before you merge.
    */
   split<R>(values: Iterable<R>): Delivery<R>[] {
-    const parts = [...values];
-    const settle = this.lease.shareOut();
-    if (settle === undefined) return parts.map((value) => new Delivery(value, this.lease));
-    if (parts.length === 0) settle(ACK);
-    const whole = new Whole(this.lease, parts.length, settle);
-    return parts.map((value) => new Delivery(value, new Part(whole)));
+    return this.parts([...values], (whole, place) => new NumberedPart(whole, place));
   }
 
   /** A stage dropped it: nobody has worked on it. */
@@ -123,7 +129,15 @@ export class Delivery<T> implements DeliveryInfo, Shareable {
 
   /** Several get it: a part for each. */
   'sluice.share'(count: number): readonly unknown[] {
-    return this.split(new Array<T>(count).fill(this.value));
+    return this.parts(new Array<T>(count).fill(this.value), (whole) => new Part(whole));
+  }
+
+  private parts<R>(values: readonly R[], make: (whole: Whole, place: number) => Part): Delivery<R>[] {
+    const settle = this.lease.shareOut();
+    if (settle === undefined) return values.map((value) => new Delivery(value, this.lease));
+    if (values.length === 0) settle(ACK);
+    const whole = new Whole(this.lease, values.length, settle);
+    return values.map((value, place) => new Delivery(value, make(whole, place)));
   }
 
   private settle(outcome: Outcome): Settling {
@@ -154,58 +168,3 @@ const ANYTHING: Rule = ['anything', () => true];
 
 export const ACK: Outcome = { kind: 'ack' };
 export const RELEASE: Outcome = { kind: 'release' };
-
-/** The message that parts were made of. */
-class Whole {
-  private readonly parts: Parts;
-
-  constructor(
-    readonly lease: Lease,
-    count: number,
-    private readonly settle: (outcome: Outcome, listener: SettleListener) => void,
-  ) {
-    this.parts = new Parts(count);
-  }
-
-  /** Only the last part waits for what came of the whole: others that waited could keep it from ever being worked on. */
-  settlePart(outcome: Outcome, part: Part): void {
-    const combined = this.parts.settle(outcome);
-    if (combined === undefined) part.answered('settled');
-    else this.settle(combined, part);
-  }
-}
-
-/** One of the parts. */
-class Part extends Lease {
-  constructor(private readonly whole: Whole) {
-    super();
-  }
-
-  get info(): DeliveryInfo {
-    return this.whole.lease.info;
-  }
-
-  get signal(): AbortSignal {
-    return this.whole.lease.signal;
-  }
-
-  /** That of the whole, unless others of its parts have a say. */
-  override becomes(outcome: Outcome): Outcome {
-    return this.whole.lease.becomes(outcome);
-  }
-
-  override keep(): void {
-    if (!this.kept) this.whole.lease.keep();
-    super.keep();
-  }
-
-  override letGo(): void {
-    super.letGo();
-    if (!this.kept) this.whole.lease.letGo();
-  }
-
-  protected carryOut(outcome: Outcome): void {
-    if (this.kept) this.whole.lease.letGo();
-    this.whole.settlePart(outcome, this);
-  }
-}

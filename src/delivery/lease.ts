@@ -40,6 +40,11 @@ export abstract class Lease implements SettleListener {
   private listener: SettleListener | undefined = undefined;
   private holders = 0;
 
+  /** The ids of the messages behind it. */
+  get ids(): readonly string[] {
+    return [this.info.id];
+  }
+
   /** Aborts when the lease is lost. */
   abstract get signal(): AbortSignal;
   /** Carries the outcome out, and calls `answered` or `failed` then. Called once. It does not throw. */

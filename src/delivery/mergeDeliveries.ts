@@ -16,7 +16,7 @@ export type DeliveredValues<D extends readonly Delivery<unknown>[]> = {
  * of them may fail by itself: what is nacked is nacked for all.
  *
  * The answer is `settled` when all were, and `lease-lost` when one was lost, though the others are settled then. What it tells of the
- * messages: the first one's `id`; the `key` and those `headers` on which all agree; the highest `attempt` and `priority`; the earliest
+ * messages: the first one's `id`, and all `ids`; the `key` and those `headers` on which all agree; the highest `attempt` and `priority`; the earliest
  * `publishedAt` and `deadline`. Its signal aborts when one lease is lost. Those that were settled before have no say.
  *
  * A dead letter `'expired'` is that only of those of the earliest deadline, and `'attempts'` of those of the highest attempt: the others are
@@ -65,6 +65,10 @@ class MergedLease extends Lease implements Abortable {
       const own = (outcome: Outcome): Outcome => this.ownOf(lease.info, outcome);
       this.settleEach.push((outcome) => promised((listener) => settle(own(outcome), listener)));
     }
+  }
+
+  override get ids(): readonly string[] {
+    return this.leases.flatMap(({ ids }) => ids);
   }
 
   get signal(): AbortSignal {

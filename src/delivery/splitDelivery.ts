@@ -16,7 +16,7 @@ export type SplitDeliveryOptions<T> = StageOptions<Delivery<T>>;
  * and slow: the message is leased until the last of them is done, and comes again as a whole when one of them is nacked.
  *
  * What has to be done again wins: a part that was nacked over one that was released, that over a dead letter, and that over those acked.
- * A message of no parts is acked. Order: as they come, the parts of one before those of the next. It takes a message only when there is demand,
+ * A message of no parts is acked. The parts have ids of their own: `17#0`, `17#1`, … of the message `17`. Order: as they come, the parts of one before those of the next. It takes a message only when there is demand,
  * and the next when the parts of that have gone. Loss: none. When `project` throws, the delivery is released and the stream ends with what
  * was thrown. Unsubscribing releases the parts that are left.
  *

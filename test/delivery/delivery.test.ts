@@ -49,10 +49,30 @@ describe('what a delivery tells', () => {
     expect([delivery.value, delivery.signal, delivery.settled]).toEqual(['value', signal, false]);
   });
 
-  test('and its parts tell the same', () => {
+  test('parts of a message have ids of their own, but those of a broadcast', () => {
+    const messages = new Messages();
+    const parts = messages.make('ab', { id: 'm' }).split('ab');
+    expect(parts.map(({ id, ids }) => [id, ids])).toEqual([
+      ['m#0', ['m#0']],
+      ['m#1', ['m#1']],
+    ]);
+    expect(parts[1]!.split('xy').map(({ ids }) => ids)).toEqual([['m#1#0'], ['m#1#1']]);
+    const shared = messages.make('c', { id: 'n' })['sluice.share'](2) as Delivery<string>[];
+    expect(shared.map(({ id, ids }) => [id, ids])).toEqual(new Array(2).fill(['n', ['n']]));
+  });
+
+  test('and the ids of all messages in it', () => {
+    const messages = new Messages();
+    const [a, b, c] = ['a', 'b', 'c'].map((id) => messages.make(id, { id })) as [...Delivery<string>[]];
+    const batch = mergeDeliveries([mergeDeliveries([a!, b!]), ...c!.split('xy')]).map(() => 'mapped');
+    expect([a!.map(() => 1).ids, batch.ids]).toEqual([['a'], ['a', 'b', 'c#0', 'c#1']]);
+    expect(batch.split('xy')[1]!.ids).toEqual(['a#1', 'b#1', 'c#0#1', 'c#1#1']);
+  });
+
+  test('and its parts tell the same otherwise', () => {
     const { signal } = new AbortController();
     const [part] = new Messages().make('ab', { id: 'm', key: 'k', attempt: 2, signal }).split('ab');
-    expect([part!.value, part!.id, part!.key, part!.attempt, part!.signal]).toEqual(['a', 'm', 'k', 2, signal]);
+    expect([part!.value, part!.id, part!.key, part!.attempt, part!.signal]).toEqual(['a', 'm#0', 'k', 2, signal]);
   });
 });
 

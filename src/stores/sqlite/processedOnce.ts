@@ -37,9 +37,10 @@ const RULES: Record<keyof ProcessedOptions, Rule> = {
  * `work` is synchronous, for a transaction is: read what it needs before. When it throws, nothing is noted, and what it wrote is undone. Within a
  * transaction that is open already it takes part in that.
  *
- * @param delivery a delivery, or the id of one
+ * @param delivery a delivery of one message, or the id of one. Of a batch: call it for each of its `ids`, with that one's value, in one transaction. A
+ * part of a `split` has an id of its own
  * @returns true when `work` was run, false when it had been before
- * @throws OptionError for options that are none
+ * @throws OptionError for options that are none, and for a delivery of several messages
  * @throws ReturnError when `work` returns a promise; what it wrote until then is undone
  *
  * ```ts no-run: needs better-sqlite3, built for the Node that runs it
@@ -58,16 +59,31 @@ const RULES: Record<keyof ProcessedOptions, Rule> = {
  */
 export function processedOnce(
   database: SqliteDatabase,
-  delivery: string | { readonly id: string },
+  delivery: string | { readonly id: string; readonly ids?: readonly string[] | undefined },
   work: () => unknown,
   options: ProcessedOptions,
 ): boolean {
   checkOptions('processedOnce', options, RULES);
-  const id = typeof delivery === 'string' ? delivery : delivery.id;
-  if (typeof id !== 'string') expected('delivery', 'a delivery, or the id of one', delivery, 'processedOnce');
+  const id = idOf(delivery);
   if (typeof work !== 'function') expected('work', FUNCTION[0], work, 'processedOnce');
   return transaction(database, () => run(database, id, work, options));
 }
+
+function idOf(delivery: string | { readonly id: string; readonly ids?: readonly string[] | undefined }): string {
+  if (typeof delivery === 'string') return delivery;
+  const { id, ids = [] } = delivery;
+  if (typeof id !== 'string') expected('delivery', ONE, delivery, 'processedOnce');
+  if (ids.length > 1)
+    expected(
+      'delivery',
+      `${ONE}: call it for each of its \`ids\`, in one transaction`,
+      delivery,
+      `processedOnce, of ${ids.length} messages`,
+    );
+  return id;
+}
+
+const ONE = 'a delivery of one message, or the id of one';
 
 const TABLE = `
 CREATE TABLE IF NOT EXISTS sluice_processed (scope NOT NULL, id NOT NULL, at NUMERIC NOT NULL, PRIMARY KEY (scope, id)) WITHOUT ROWID;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { createDelivery, mergeDeliveries, OptionError, type Delivery } from '../../../src/index.js';
 import { ReturnError } from '../../../src/errors.js';
 import { processedOnce, type ProcessedOptions } from '../../../src/stores/sqlite/index.js';
 import { VirtualTime } from '../../../src/testing/index.js';
@@ -66,6 +67,45 @@ describe('work that fails', () => {
     expect(() => processedOnce(database, '1', slow, IN)).toThrow(ReturnError);
     expect(count(database)).toBe(0);
     expect(processedOnce(database, '1', send(database), IN)).toBe(true);
+  });
+});
+
+describe('a delivery of several messages', () => {
+  const message = (id: string): Delivery<string> => createDelivery(id, { info: { id }, settle: () => 'settled' });
+
+  test('is refused: it comes again with others', () => {
+    const database = setUp();
+    const batch = mergeDeliveries([message('a'), message('b')]);
+    const call = (): unknown => processedOnce(database, batch, send(database), IN);
+    expect(call).toThrow(/each of its `ids`, in one transaction/);
+    expect(call).toThrow(expect.objectContaining({ code: 'SLUICE_OPTION', option: 'delivery' }) as Error);
+    const [part] = batch.split(batch.value);
+    expect(() => processedOnce(database, part!, send(database), IN)).toThrow(OptionError);
+    expect(count(database)).toBe(0);
+    expect(processedOnce(database, mergeDeliveries([message('a')]), send(database), IN)).toBe(true);
+    expect(processedOnce(database, message('a'), send(database), IN)).toBe(false);
+  });
+
+  test('each of its messages is done once, in batches that differ', () => {
+    const database = setUp();
+    const write = ({ ids, value }: Delivery<string[]>): void => {
+      database.exec('BEGIN');
+      ids.forEach((id, i) => processedOnce(database, id, send(database, value[i]), IN));
+      database.exec('COMMIT');
+    };
+    write(mergeDeliveries(['a', 'b'].map(message)));
+    write(mergeDeliveries(['b', 'c', 'a', 'd'].map(message)));
+    const rows = database.prepare('SELECT name FROM sent ORDER BY name').all() as { name: string }[];
+    expect(rows.map(({ name }) => name).join('')).toBe('abcd');
+  });
+
+  test('each part of one message is done once', () => {
+    const database = setUp();
+    const write = (): boolean[] =>
+      message('a')
+        .split(['x', 'y'])
+        .map((part) => processedOnce(database, part, send(database, part.value), IN));
+    expect([write(), write(), count(database)]).toEqual([[true, true], [false, false], 2]);
   });
 });
 

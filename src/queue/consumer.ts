@@ -128,7 +128,8 @@ export class Consumer<T> implements MonitoredStage, LeaseOwner {
     if (outcome.kind === 'release') return RELEASED;
     const error = outcome.error === undefined ? undefined : textOf(outcome.error);
     if (outcome.kind === 'nack') {
-      const delay = outcome.delay ?? this.settings.backoff(message.attempt, outcome.error);
+      const { atLeast = 0 } = outcome;
+      const delay = outcome.delay ?? Math.max(atLeast, this.settings.backoff(message.attempt, outcome.error));
       check('delay', DELAY, delay, 'nack');
       return { kind: 'nack', delay: Math.min(delay, this.settings.maxDelay), reason: outcome.reason, error };
     }

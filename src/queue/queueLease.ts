@@ -2,7 +2,7 @@
 import type { Outcome } from '../core/ackTree.js';
 import type { Linked } from '../core/linkedQueue.js';
 import { Lease, type DeliveryInfo } from '../delivery/lease.js';
-import { abort, signalOf, type Abortable } from '../flow/lazySignal.js';
+import { abort, isAborted, signalOf, type Abortable } from '../flow/lazySignal.js';
 import type { Headers, Message, StoreOutcome } from './store.js';
 
 /** Most are acks, which share one of these. */
@@ -88,6 +88,10 @@ export class QueueLease extends Lease implements DeliveryInfo, StoreOutcome, Lin
 
   override get signal(): AbortSignal {
     return signalOf(this);
+  }
+
+  override get lost(): boolean {
+    return isAborted(this);
   }
 
   override becomes(outcome: Outcome): Outcome {

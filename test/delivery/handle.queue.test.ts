@@ -66,3 +66,28 @@ describe('a message whose attempts are over for the queue', () => {
     expect(new Set(seen.map(({ outcome, reason }) => `${outcome} ${reason}`))).toEqual(new Set(['dead attempts']));
   });
 });
+
+test('of parts that fail, one with a delay of its own, the longer of that and the backoff of the queue counts', async () => {
+  for (const [delay, least] of [
+    [0, 1_000],
+    [5_000, 5_000],
+  ] as const) {
+    const { numbers, time } = setUp(9);
+    const attempts: number[] = [];
+    const subscription = numbers.deliveries().subscribe((delivery) => {
+      attempts.push(delivery.attempt);
+      const [one, other] = delivery.split('ab');
+      void one!.nack({ delay });
+      void other!.nack();
+    });
+    ends.push(() => subscription.unsubscribe());
+    await numbers.publish(1);
+    await settled();
+    time.advanceBy(least - 1);
+    await settled();
+    expect(attempts).toEqual([1]);
+    time.advanceBy(1);
+    await settled();
+    expect(attempts).toEqual([1, 2]);
+  }
+});

@@ -111,9 +111,10 @@ export class WorkerTimeoutError extends SluiceError {
     readonly stage: string,
     /** How long the call was allowed to take, in milliseconds. */
     readonly timeout: number,
-    index: number,
+    what: number | string,
   ) {
-    super(`\`${stage}\`: the worker did not finish value number ${index} within ${timeout} ms`);
+    const work = typeof what === 'number' ? `the worker did not finish value number ${what}` : what;
+    super(`\`${stage}\`: ${work} within ${timeout} ms`);
   }
 }
 

@@ -1,7 +1,10 @@
 /** Gathers deliveries, for work that costs less a message when it is done for many. */
 import { map, type OperatorFunction } from 'rxjs';
+import { SourceError } from '../errors.js';
+import { shown } from '../options.js';
+import { costOf } from '../flow/cost.js';
 import { batch, type BatchOptions } from '../flow/operators/batch.js';
-import type { Delivery } from './delivery.js';
+import { blame, isDelivery, type Delivery } from './delivery.js';
 import { mergeDeliveries } from './mergeDeliveries.js';
 
 /** Options of `batchDeliveries`: those of `batch`, whose `cost` is asked of the delivery. */
@@ -32,12 +35,36 @@ export type BatchDeliveriesOptions<T> = BatchOptions<Delivery<T>>;
  *
  * @returns an operator; each subscription has a batch of its own
  * @throws OptionError at the call when an option is wrong
+ * @throws ReturnError in the stream when `cost` returns no cost; that delivery is nacked, as it is when `cost` throws, the others are released
+ * @throws SourceError in the stream when the source gives anything but deliveries; those in the batch are released
  */
 export function batchDeliveries<T>(options: BatchDeliveriesOptions<T>): OperatorFunction<Delivery<T>, Delivery<T[]>> {
-  const gather = batch<Delivery<T>>({ name: 'batchDeliveries', ...options });
+  const { name = 'batchDeliveries', cost } = options;
+  const named = { ...options, name };
+  const gather = batch<Delivery<T>>(typeof cost === 'function' ? { ...named, cost: blaming(name, cost) } : named);
   return (source) =>
     source.pipe(
       gather,
-      map((deliveries) => mergeDeliveries(deliveries)),
+      map((deliveries) => merged(name, deliveries)),
     );
+}
+
+/** A `cost` that fails for a message would fail for it for ever. */
+function blaming<T>(name: string, cost: (delivery: Delivery<T>) => number): (delivery: Delivery<T>) => number {
+  return (delivery) => {
+    try {
+      return costOf(name, delivery, cost);
+    } catch (error) {
+      if (isDelivery(delivery)) blame(delivery, error);
+      throw error;
+    }
+  };
+}
+
+function merged<T>(name: string, deliveries: Delivery<T>[]): Delivery<T[]> {
+  const real = deliveries.filter(isDelivery);
+  if (real.length === deliveries.length) return mergeDeliveries(deliveries);
+  for (const delivery of real) void delivery.release();
+  const other = deliveries.find((delivery) => !isDelivery(delivery));
+  throw new SourceError(`\`${name}\` got ${shown(other)}, expected a delivery: see createDelivery`);
 }

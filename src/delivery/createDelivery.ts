@@ -82,6 +82,10 @@ class OwnLease extends Lease {
     return this.options.signal ?? (this.never ??= new AbortController().signal);
   }
 
+  override get lost(): boolean {
+    return this.options.signal?.aborted ?? false;
+  }
+
   protected carryOut(outcome: Outcome): void {
     this.tell(outcome).then(
       (settled) => this.answered(settled),

@@ -1,7 +1,7 @@
 /** A value with its acknowledgement. */
 import type { Shareable } from '../flow/dropped.js';
 import type { DropReason } from '../flow/stageOptions.js';
-import { check, checkOptions, STRING, type Rule } from '../options.js';
+import { check, checkOptions, FUNCTION, STRING, type Rule } from '../options.js';
 import { promised, type DeliveryInfo, type Lease, type Outcome, type Settled } from './lease.js';
 import { NumberedPart, Part, Whole } from './parts.js';
 
@@ -106,19 +106,28 @@ export class Delivery<T> implements DeliveryInfo, Shareable {
     return this.settle({ kind: 'dead', reason, error });
   }
 
-  /** The same message with another value: whichever of the two is settled first settles it. */
+  /**
+   * The same message with another value: whichever of the two is settled first settles it.
+   *
+   * @throws OptionError when `project` is not a function
+   */
   map<R>(project: (value: T) => R): Delivery<R> {
+    check('project', FUNCTION, project, 'map');
     return new Delivery(project(this.value), this.lease);
   }
 
   /**
    * A delivery for each of `values`: the message is settled when all of them are. None: it is done. What has to be done again wins: a part
-   * that was nacked over one that was released, that over a dead letter, and that over those acked; of several delays the longest.
+   * that was nacked over one that was released, that over a dead letter, and that over those acked; of several delays the
+   * longest, be it what the queue says.
    *
    * The parts have ids of their own: `17#0`, `17#1`, … of the message `17`, the same each time if the values are. Of what was merged nobody knows
    * which part is whose, so their `ids` are several: split before you merge.
+   *
+   * @throws OptionError when `values` are no iterable; it is not settled then
    */
   split<R>(values: Iterable<R>): Delivery<R>[] {
+    check('values', ITERABLE, values, 'split');
     return this.parts([...values], (whole, place) => new NumberedPart(whole, place));
   }
 
@@ -159,10 +168,19 @@ export function isDelivery(value: unknown): value is Delivery<unknown> {
   );
 }
 
+/** A function of the user's threw for it: were it released, no attempt would count, and it would come again for ever. */
+export function blame(delivery: Delivery<unknown>, error: unknown): void {
+  void delivery.nack({ error });
+}
+
 /** Of a wait before another attempt. */
 export const DELAY: Rule = [
   'a finite number of milliseconds of at least 0',
   (value: unknown) => Number.isFinite(value) && (value as number) >= 0,
+];
+export const ITERABLE: Rule = [
+  'an iterable',
+  (value: Partial<Iterable<unknown>> | null | undefined) => typeof value?.[Symbol.iterator] === 'function',
 ];
 const ANYTHING: Rule = ['anything', () => true];
 

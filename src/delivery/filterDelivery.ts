@@ -1,7 +1,7 @@
 /** Lets through the deliveries that one wants, and is done with the others. */
 import { filter, type OperatorFunction } from 'rxjs';
 import { check, FUNCTION } from '../options.js';
-import type { Delivery } from './delivery.js';
+import { blame, type Delivery } from './delivery.js';
 
 /**
  * Gives on the deliveries whose value `predicate` is for, and acks the others: nobody wants them, so they are done.
@@ -9,7 +9,7 @@ import type { Delivery } from './delivery.js';
  * Use it in the place of RxJS's `filter`, which forgets what it leaves out: such a message comes again when its lease has run out, and
  * again. Not to pick messages for one consumer of several: what is left out here is gone for all of the group.
  *
- * Order: as they come. Loss: what is left out, as you named it. When `predicate` throws, the delivery is released, and the stream ends
+ * Order: as they come. Loss: what is left out, as you named it. When `predicate` throws, the delivery is nacked with the error, and the stream ends
  * with what was thrown.
  *
  * ```ts
@@ -42,7 +42,7 @@ export function filterDelivery<T>(
     try {
       wanted = Boolean(predicate(delivery.value, delivery));
     } catch (error) {
-      void delivery.release();
+      blame(delivery, error);
       throw error;
     }
     if (!wanted) void delivery.ack();

@@ -184,7 +184,7 @@ function delayAfter(
 ): number {
   let delay = 0;
   const first = typeof retry === 'function' ? attempt : Math.max(1, attempt - REMEMBERED);
-  for (let i = first; i <= attempt; i++) delay = backoffDelay(stage, retry, i, delay, error);
+  for (let i = first; i <= attempt; i++) delay = backoffDelay(stage, retry, i, delay, error, Math.random, 'retry');
   return delay;
 }
 

@@ -126,8 +126,15 @@ export class HandlerPool<T> extends PoolStage<Delivery<T>, Handling<T>> implemen
     this.concludeLater(slot, handling, abandoned);
   }
 
+  /** It is what a dead letter says. */
+  protected override unfinished({ value: { id, attempt } }: Call<Delivery<T>, Handling<T>>): string {
+    return `the handler did not finish message ${id}, attempt ${attempt},`;
+  }
+
   private begin(delivery: Delivery<T>, call: Call<Delivery<T>, Handling<T>>): unknown {
-    const { attempt, deadline } = leaseOf(delivery).info;
+    const lease = leaseOf(delivery);
+    if (lease.settled || lease.lost) return GONE; // while it waited
+    const { attempt, deadline } = lease.info;
     if (deadline !== undefined && deadline <= this.now()) return EXPIRED;
     if (attempt > this.handling.maxAttempts) return EXHAUSTED; // its last handler did not come to an end
     return this.handling.handler(delivery.value, new Context(delivery, call, this));
@@ -172,22 +179,23 @@ export class HandlerPool<T> extends PoolStage<Delivery<T>, Handling<T>> implemen
     if (this.watched.size > 0) this.unwatch(call);
     const delivery = call.value;
     const lease = leaseOf(delivery);
-    if (lease.settled) return this.settledBefore(delivery, lease);
+    const counts = outcome !== EXPIRED['sluice.outcome'] && outcome !== GONE['sluice.outcome'];
+    if (lease.settled) return this.settledBefore(delivery, lease, counts);
     const becomes = lease.becomes(outcome);
     const handling = new Handling(delivery, becomes);
     lease.settle(outcome, handling);
-    if (outcome !== EXPIRED['sluice.outcome']) this.note(becomes);
+    if (counts) this.note(becomes);
     return handling;
   }
 
   /** The handler has done it, or made others of it. */
-  private settledBefore(delivery: Delivery<T>, lease: Lease): Handling<T> {
+  private settledBefore(delivery: Delivery<T>, lease: Lease, counts: boolean): Handling<T> {
     const { outcome } = lease;
     const handling = new Handling(delivery, outcome);
     if (outcome === undefined) {
       lease.letGo();
     } else {
-      this.note(outcome);
+      if (counts) this.note(outcome);
       lease.listen(handling);
     }
     return handling;
@@ -228,4 +236,5 @@ export class HandlerPool<T> extends PoolStage<Delivery<T>, Handling<T>> implemen
 const NO_WORKER = (): never[] => [];
 /** It is not the handler's fault. */
 const EXPIRED: HandlerOutcome = { 'sluice.outcome': { kind: 'dead', reason: 'expired' } };
+const GONE: HandlerOutcome = { 'sluice.outcome': { kind: 'release' } };
 const EXHAUSTED: HandlerOutcome = { 'sluice.outcome': { kind: 'dead', reason: 'attempts' } };

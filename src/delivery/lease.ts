@@ -65,6 +65,11 @@ export abstract class Lease implements SettleListener {
     return this.holders > 0;
   }
 
+  /** Somebody else may have the message. It may be known without a signal. */
+  get lost(): boolean {
+    return this.signal.aborted;
+  }
+
   /** True once it is settled or shared out. */
   get settled(): boolean {
     return this.became !== undefined;

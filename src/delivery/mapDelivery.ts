@@ -1,7 +1,7 @@
 /** Changes the values that deliveries carry. */
 import { map, type OperatorFunction } from 'rxjs';
 import { check, FUNCTION } from '../options.js';
-import type { Delivery } from './delivery.js';
+import { blame, type Delivery } from './delivery.js';
 
 /**
  * Gives on each delivery with the value that `project` makes of its own: whoever settles that settles the message.
@@ -9,8 +9,9 @@ import type { Delivery } from './delivery.js';
  * Use it to parse, pick or enrich what a message says before it is handled. Not for work that takes time or can fail for a while: that is
  * for `handle`.
  *
- * Order: as they come. Loss: none. When `project` throws, the delivery is released, and the stream ends with what was thrown: a message that
- * can not be mapped comes again, and ends the stream again. Catch what may be wrong in it, and dead-letter it by `delivery.deadLetter`.
+ * Order: as they come. Loss: none. When `project` throws, the delivery is nacked with the error, and the stream ends with what was thrown: a
+ * message that can not be mapped comes again, and ends the stream again, until its attempts are over. Catch what may be wrong in it, and
+ * dead-letter it by `delivery.deadLetter`.
  *
  * ```ts
  * import { createDelivery, mapDelivery, pull } from 'sluice';
@@ -37,7 +38,7 @@ export function mapDelivery<T, R>(
     try {
       return delivery.map((value) => project(value, delivery));
     } catch (error) {
-      void delivery.release();
+      blame(delivery, error);
       throw error;
     }
   });

@@ -76,6 +76,10 @@ class MergedLease extends Lease implements Abortable {
     return signalOf(this);
   }
 
+  override get lost(): boolean {
+    return this.leases.some(({ lost }) => lost);
+  }
+
   /** A dead letter where one of them is. */
   override becomes(outcome: Outcome): Outcome {
     if (outcome.kind !== 'nack') return outcome;

@@ -40,6 +40,10 @@ export class Part extends Lease {
     return this.whole.lease.signal;
   }
 
+  override get lost(): boolean {
+    return this.whole.lease.lost;
+  }
+
   /** That of the whole, unless others of its parts have a say. */
   override becomes(outcome: Outcome): Outcome {
     return this.whole.lease.becomes(outcome);

@@ -1,10 +1,10 @@
 /** Makes several deliveries of one. */
 import { Observable, type OperatorFunction, type Subscriber } from 'rxjs';
-import { OverflowError } from '../errors.js';
-import { check, checkOptions, FUNCTION } from '../options.js';
+import { OverflowError, ReturnError } from '../errors.js';
+import { check, checkOptions, FUNCTION, shown } from '../options.js';
 import { Stage } from '../flow/stage.js';
 import { STAGE_RULES, type StageOptions } from '../flow/stageOptions.js';
-import type { Delivery } from './delivery.js';
+import { blame, ITERABLE, type Delivery } from './delivery.js';
 
 /** Options of `splitDelivery`. */
 export type SplitDeliveryOptions<T> = StageOptions<Delivery<T>>;
@@ -17,7 +17,7 @@ export type SplitDeliveryOptions<T> = StageOptions<Delivery<T>>;
  *
  * What has to be done again wins: a part that was nacked over one that was released, that over a dead letter, and that over those acked.
  * A message of no parts is acked. The parts have ids of their own: `17#0`, `17#1`, … of the message `17`. Order: as they come, the parts of one before those of the next. It takes a message only when there is demand,
- * and the next when the parts of that have gone. Loss: none. When `project` throws, the delivery is released and the stream ends with what
+ * and the next when the parts of that have gone. Loss: none. When `project` throws, the delivery is nacked with the error and the stream ends with what
  * was thrown. Unsubscribing releases the parts that are left.
  *
  * ```ts
@@ -37,6 +37,7 @@ export type SplitDeliveryOptions<T> = StageOptions<Delivery<T>>;
  *
  * @param project called with the value and its delivery; returns an iterable, which is read at once
  * @throws OptionError at the call when an argument is wrong
+ * @throws ReturnError in the stream when `project` returns what is no iterable
  * @throws OverflowError in the stream when the source ignores demand and there is no room
  */
 export function splitDelivery<T, R>(
@@ -120,7 +121,12 @@ class SplitStage<T, R> extends Stage<Delivery<T>, Delivery<R>> {
   private partsOf(delivery: Delivery<T>): readonly Delivery<R>[] {
     this.splitting = true;
     try {
-      return delivery.split(this.project(delivery.value, delivery));
+      const values = this.project(delivery.value, delivery);
+      if (ITERABLE[1](values as never)) return delivery.split(values);
+      throw new ReturnError(this.name, values, `\`project\` returned ${shown(values)}, expected ${ITERABLE[0]}`);
+    } catch (error) {
+      blame(delivery, error);
+      throw error;
     } finally {
       this.splitting = false;
     }

@@ -18,6 +18,11 @@ export function signalOf(owner: Abortable): AbortSignal {
   return controller.signal;
 }
 
+/** Makes no signal. */
+export function isAborted({ abortState }: Abortable): boolean {
+  return abortState instanceof AbortController ? abortState.signal.aborted : abortState !== undefined;
+}
+
 export function abort(owner: Abortable, reason?: unknown): void {
   if (owner.abortState instanceof AbortController) owner.abortState.abort(reason);
   else owner.abortState ??= new Aborted(reason);

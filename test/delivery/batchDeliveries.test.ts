@@ -140,15 +140,32 @@ describe('the end', () => {
     expect([drained.got(), drained.messages.all]).toEqual([[[1]], [undefined]]);
   });
 
-  test('a `cost` that throws ends the stream, all being released', () => {
+  test('a `cost` that throws ends the stream: its delivery is nacked, the others are released', () => {
     const cost = ({ value }: Delivery<number>): number => {
       if (value === 2) throw new Error('no cost');
       return 1;
     };
     const { send, messages, consumer } = setUp({ maxCost: 9, cost });
     send(1, 2);
-    expect([messages.all, consumer.end]).toEqual([['release', 'release'], { error: new Error('no cost') }]);
+    expect([messages.all, consumer.end]).toEqual([['release', 'nack'], { error: new Error('no cost') }]);
   });
+});
+
+test('a `cost` that is none has its delivery nacked', () => {
+  const { send, messages, consumer } = setUp({ maxCost: 9, cost: () => NaN });
+  send(1);
+  expect(messages.all).toEqual(['nack']);
+  expect(consumer.end).toMatchObject({ error: { code: 'SLUICE_RETURN', stage: 'batchDeliveries' } });
+});
+
+test('what is no delivery ends the stream; those in the batch are released', () => {
+  const messages = new Messages();
+  const consumer = new ManualConsumer(
+    pull([messages.make(1), 5 as never, messages.make(2)]).pipe(batchDeliveries({ size: 3 })),
+  );
+  consumer.request(1);
+  expect(messages.all).toEqual(['release', 'release']);
+  expect(consumer.end).toMatchObject({ error: { code: 'SLUICE_SOURCE' } });
 });
 
 test('wrong input', () => {

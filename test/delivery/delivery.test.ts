@@ -63,7 +63,7 @@ describe('what a delivery tells', () => {
 
   test('and the ids of all messages in it', () => {
     const messages = new Messages();
-    const [a, b, c] = ['a', 'b', 'c'].map((id) => messages.make(id, { id })) as [...Delivery<string>[]];
+    const [a, b, c] = ['a', 'b', 'c'].map((id) => messages.make(id, { id }));
     const batch = mergeDeliveries([mergeDeliveries([a!, b!]), ...c!.split('xy')]).map(() => 'mapped');
     expect([a!.map(() => 1).ids, batch.ids]).toEqual([['a'], ['a', 'b', 'c#0', 'c#1']]);
     expect(batch.split('xy')[1]!.ids).toEqual(['a#1', 'b#1', 'c#0#1', 'c#1#1']);
@@ -90,6 +90,14 @@ describe('wrong input', () => {
     expect(() => delivery.nack(options as never)).toThrow(OptionError);
     expect(() => delivery.nack(options as never)).toThrow(`\`${option}\``);
     expect([delivery.settled, messages.of(1)]).toEqual([false, undefined]);
+  });
+
+  test('of map and split', () => {
+    const messages = new Messages();
+    const one = messages.make(1);
+    const wrong = [() => one.map(undefined as never), () => one.split(5 as never), () => one.split(null as never)];
+    for (const call of wrong) expect(call).toThrow(OptionError);
+    expect([one.settled, messages.of(1)]).toEqual([false, undefined]);
   });
 
   test('of deadLetter', () => {

@@ -43,7 +43,7 @@ test('a million that are left out: on a flat stack, and for a demand of one', ()
   expect([acked, consumer.end]).toEqual([1e6, 'complete']);
 });
 
-test('what is thrown ends the stream, the delivery being released', () => {
+test('what is thrown ends the stream, the delivery being nacked', () => {
   const messages = new Messages();
   const source = new ManualSource<Delivery<number>>();
   const consumer = new ManualConsumer(
@@ -56,7 +56,8 @@ test('what is thrown ends the stream, the delivery being released', () => {
   consumer.request(9);
   source.send(messages.make(1));
   source.send(messages.make(2));
-  expect(messages.all).toEqual(['ack', 'release']);
+  expect(messages.all).toEqual(['ack', 'nack']);
+  expect(messages.outcomes.get('2')).toEqual([{ kind: 'nack', error: new Error('wrong') }]);
   expect([consumer.end, source.open]).toEqual([{ error: new Error('wrong') }, 0]);
 });
 

@@ -295,7 +295,9 @@ describe('the signal', () => {
 
   test('is aborted where the lease was lost before it was looked at', async () => {
     const { source, messages, running } = setUp();
-    source.send(messages.make(1, { signal: AbortSignal.abort('lost') }));
+    const lease = new AbortController();
+    source.send(messages.make(1, { signal: lease.signal }));
+    lease.abort('lost');
     expect(running[0]!.context.signal.reason).toBe('lost');
     running[0]!.done();
     await settled();
@@ -542,6 +544,62 @@ describe('retry', () => {
       expect(messages.of(1)).toBe('release');
     },
   );
+});
+
+describe('what is over while it waits', () => {
+  test('a message that others settled, shared out or lost is not handled', async () => {
+    const messages = new Messages((outcome) => (outcome.kind === 'release' ? 'lease-lost' : 'settled'));
+    const { send, source, running, out, consumer } = setUp({ concurrency: 1, waiting: 9 }, { messages });
+    const lease = new AbortController();
+    const [done, split, lost] = [messages.make(2), messages.make(3), messages.make(4, { signal: lease.signal })];
+    send(1);
+    for (const delivery of [done, split, lost]) source.send(delivery);
+    send(5);
+    void done.deadLetter('elsewhere');
+    const [part] = split.split([30]);
+    lease.abort();
+    running[0]!.done();
+    await settled();
+    expect(running.map(({ value }) => value)).toEqual([1, 5]);
+    expect(new Set(out())).toEqual(new Set(['1 ack', '2 dead', '3 shared', '4 release']));
+    expect(consumer.values.find(({ outcome }) => outcome === 'release')!.settled).toBe('lease-lost');
+    void part!.ack();
+    expect(messages.all).toEqual(['dead elsewhere', 'ack', 'release', 'ack', undefined]);
+    running[1]!.done();
+  });
+
+  test('and says nothing to the breaker', async () => {
+    let trips = 0;
+    const deadLetterBreaker = { run: 1, onTrip: () => trips++ };
+    const { send, source, messages, running, out } = setUp({ concurrency: 1, waiting: 9, deadLetterBreaker });
+    send(1);
+    const other = messages.make(2);
+    source.send(other);
+    void other.deadLetter('elsewhere');
+    running[0]!.done();
+    await settled();
+    expect([out(), trips]).toEqual([['2 dead', '1 ack'], 0]);
+  });
+});
+
+describe('what errors say', () => {
+  test('a timeout names the message and its attempt: it is what the dead letter shows', async () => {
+    const { source, messages, time, consumer } = setUp({ timeout: 10 });
+    source.send(messages.make(1, { id: 'm7', attempt: 3 }));
+    time.advanceBy(10);
+    await settled();
+    const { message } = consumer.values[0]!.error as Error;
+    expect(message).toBe('`handle`: the handler did not finish message m7, attempt 3, within 10 ms');
+  });
+
+  test('a wrong wait names `retry`', async () => {
+    const { send, consumer } = setUp({ retry: () => NaN }, { handler: () => Promise.reject(new Error('no')) });
+    send(1);
+    await settled();
+    expect((errorOf(consumer) as Error).message).toBe(
+      '`handle`: `retry` returned NaN (number), expected a finite number of at least 0',
+    );
+  });
 });
 
 describe('deadLetterBreaker', () => {

@@ -23,7 +23,7 @@ test('it asks for what it is asked for', () => {
   expect(source.requested).toBe(3);
 });
 
-test('what is thrown ends the stream, the delivery being released; the source is let go', () => {
+test('what is thrown ends the stream, the delivery being nacked; the source is let go', () => {
   const messages = new Messages();
   const source = new ManualSource<Delivery<number>>();
   const consumer = new ManualConsumer(
@@ -37,7 +37,8 @@ test('what is thrown ends the stream, the delivery being released; the source is
   consumer.request(9);
   source.send(messages.make(1));
   source.send(messages.make(2));
-  expect(messages.all).toEqual([undefined, 'release']);
+  expect(messages.all).toEqual([undefined, 'nack']);
+  expect(messages.outcomes.get('2')).toEqual([{ kind: 'nack', error: new Error('wrong') }]);
   expect([consumer.end, source.open]).toEqual([{ error: new Error('wrong') }, 0]);
 });
 

@@ -78,14 +78,25 @@ describe('outcomes', () => {
       },
     ],
     ['returns what is no iterable', () => 5 as never],
-  ])('`project` that %s releases the message and ends the stream', (_name, project) => {
+  ])('`project` that %s nacks the message and ends the stream', (_name, project) => {
     const messages = new Messages();
     const source = new ManualSource<Delivery<string>>();
     const consumer = new ManualConsumer(source.pipe(splitDelivery(project)));
     consumer.request(9);
     source.send(messages.make('ab'));
-    expect([messages.of('ab'), consumer.values, source.open]).toEqual(['release', [], 0]);
+    expect([messages.of('ab'), consumer.values, source.open]).toEqual(['nack', [], 0]);
     expect(consumer.end).toEqual({ error: expect.any(Error) as Error });
+    expect(messages.outcomes.get('ab')).toEqual([{ kind: 'nack', ...(consumer.end as object) }]);
+  });
+
+  test('what is no iterable is refused by a ReturnError that names the stage', () => {
+    const messages = new Messages();
+    const stage = splitDelivery<string, string>(() => null as never, { name: 'lines' });
+    const consumer = new ManualConsumer(pull([messages.make('ab')]).pipe(stage));
+    consumer.request(1);
+    const { error } = consumer.end as unknown as { error: Error };
+    expect(error).toMatchObject({ code: 'SLUICE_RETURN', stage: 'lines' });
+    expect(error.message).toBe('`lines`: `project` returned null, expected an iterable');
   });
 });
 

@@ -17,9 +17,10 @@ export function backoffDelay(
   previous: number,
   error: unknown,
   random: () => number = Math.random,
+  option = 'backoff',
 ): number {
   const delay: unknown =
     typeof backoff === 'function' ? backoff(attempt, error) : backoff.delay(attempt, previous, random);
   if (Number.isFinite(delay) && (delay as number) >= 0) return delay as number;
-  throw new ReturnError(stage, delay, `\`backoff\` returned ${shown(delay)}, expected a finite number of at least 0`);
+  throw new ReturnError(stage, delay, `\`${option}\` returned ${shown(delay)}, expected a finite number of at least 0`);
 }

@@ -252,10 +252,15 @@ export abstract class PoolCalls<T, R> extends Stage<T, R> implements CallOwner<T
     if (call === undefined) return; // the one before it ended the stream
     // It may have done its work and wait for the consumer: that is not to be blamed on it.
     if (slot.waits(this.roomFor(call))) return this.clock.limit(slot, this.timeout!);
-    const error = new WorkerTimeoutError(this.name, this.timeout!, call.index);
+    const error = new WorkerTimeoutError(this.name, this.timeout!, this.unfinished(call));
     slot.silence(); // what it does when it is aborted comes too late
     abort(call.context, error);
     this.failed(slot, error, true);
+  }
+
+  /** What did not come to its end in time, for an error. */
+  protected unfinished(call: Call<T, R>): number | string {
+    return call.index;
   }
 
   private delayOf(call: Call<T, R>, error: unknown): number | undefined {

@@ -2,10 +2,13 @@
 import { createRequire } from 'node:module';
 import { MissingPackageError } from '../../errors.js';
 
-/** A connection: a `Database` of better-sqlite3, or a `DatabaseSync` of `node:sqlite`. */
+/**
+ * A connection: a `Database` of better-sqlite3, or a `DatabaseSync` of `node:sqlite`. What their statements have is typed so differently that no
+ * more can be said of it here.
+ */
 export interface SqliteDatabase {
   exec(sql: string): unknown;
-  prepare(sql: string): SqliteStatement;
+  prepare(sql: string): object;
 }
 
 /** A statement of such a connection. */
@@ -20,6 +23,7 @@ export type SqliteValue = string | number | null | Uint8Array;
 
 /** A connection of our own. */
 export interface OwnDatabase extends SqliteDatabase {
+  prepare(sql: string): SqliteStatement;
   close(): unknown;
 }
 

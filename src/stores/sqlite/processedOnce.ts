@@ -1,7 +1,7 @@
 /** Remembers which messages were handled, in the transaction in which they are. */
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import { ReturnError } from '../../errors.js';
-import { checkOptions, DURATION, expected, FUNCTION, required, STRING, type Rule } from '../../options.js';
+import { check, checkOptions, DURATION, expected, FUNCTION, required, STRING, type Rule } from '../../options.js';
 import { inTransaction, prepare, type SqliteDatabase } from './driver.js';
 import { stored } from './text.js';
 
@@ -22,6 +22,11 @@ const MONTH = 2_592_000_000;
 /** Of those whose time is over so many go at a call: more than come. */
 const GO = 10;
 const SCHEDULER: Rule = ['a SchedulerLike', (value: SchedulerLike | null) => typeof value?.now === 'function'];
+const DATABASE: Rule = [
+  'a connection of better-sqlite3 or `node:sqlite`',
+  (value: Partial<SqliteDatabase> | null | undefined) =>
+    typeof value?.prepare === 'function' && typeof value.exec === 'function',
+];
 const RULES: Record<keyof ProcessedOptions, Rule> = {
   scope: required(STRING),
   keepFor: [DURATION[0], (value: number) => typeof value === 'number' && value > 0],
@@ -40,7 +45,7 @@ const RULES: Record<keyof ProcessedOptions, Rule> = {
  * @param delivery a delivery of one message, or the id of one. Of a batch: call it for each of its `ids`, with that one's value, in one transaction. A
  * part of a `split` has an id of its own
  * @returns true when `work` was run, false when it had been before
- * @throws OptionError for options that are none, and for a delivery of several messages
+ * @throws OptionError for arguments that are wrong, and for a delivery of several messages
  * @throws ReturnError when `work` returns a promise; what it wrote until then is undone
  *
  * ```ts no-run: needs better-sqlite3, built for the Node that runs it
@@ -63,6 +68,7 @@ export function processedOnce(
   work: () => unknown,
   options: ProcessedOptions,
 ): boolean {
+  check('database', DATABASE, database, 'processedOnce');
   checkOptions('processedOnce', options, RULES);
   const id = idOf(delivery);
   if (typeof work !== 'function') expected('work', FUNCTION[0], work, 'processedOnce');
@@ -70,9 +76,9 @@ export function processedOnce(
 }
 
 function idOf(delivery: string | { readonly id: string; readonly ids?: readonly string[] | undefined }): string {
-  if (typeof delivery === 'string') return delivery;
-  const { id, ids = [] } = delivery;
-  if (typeof id !== 'string') expected('delivery', ONE, delivery, 'processedOnce');
+  const { id, ids = [] } =
+    typeof delivery === 'string' ? { id: delivery } : ((delivery as Partial<typeof delivery> | null | undefined) ?? {});
+  if (typeof id !== 'string' || id === '') expected('delivery', ONE, delivery, 'processedOnce');
   if (ids.length > 1)
     expected(
       'delivery',
@@ -83,7 +89,7 @@ function idOf(delivery: string | { readonly id: string; readonly ids?: readonly 
   return id;
 }
 
-const ONE = 'a delivery of one message, or the id of one';
+const ONE = 'a delivery of one message, or the id of one, which is not empty';
 
 const TABLE = `
 CREATE TABLE IF NOT EXISTS sluice_processed (scope NOT NULL, id NOT NULL, at NUMERIC NOT NULL, PRIMARY KEY (scope, id)) WITHOUT ROWID;

@@ -40,9 +40,9 @@ test('runs the work once for each message and scope', () => {
 test('odd ids and scopes are told apart', () => {
   const database = setUp();
   const odd = ['', 'a', 'a\0', 'a\0b', '\uD800', '\uFFFD', '\uDC00', "'; DROP TABLE sent; --"];
-  const all = odd.flatMap((scope) => odd.map((id) => processedOnce(database, id, send(database), { scope })));
+  const all = odd.flatMap((scope) => odd.slice(1).map((id) => processedOnce(database, id, send(database), { scope })));
   expect(all).not.toContain(false);
-  expect(count(database)).toBe(64);
+  expect(count(database)).toBe(56);
 });
 
 describe('work that fails', () => {
@@ -145,6 +145,10 @@ test.each<[string, unknown[]]>([
   ['keepFor', ['1', () => 1, { ...IN, keepFor: NaN }]],
   ['scheduler', ['1', () => 1, { ...IN, scheduler: 1 }]],
   ['delivery', [{}, () => 1, IN]],
+  ['delivery', [undefined, () => 1, IN]],
+  ['delivery', [null, () => 1, IN]],
+  ['delivery', ['', () => 1, IN]],
+  ['delivery', [{ id: '' }, () => 1, IN]],
   ['work', ['1', undefined, IN]],
 ])('wrong %s is refused, before anything is done', (option, [delivery, work, options]) => {
   const database = setUp();
@@ -152,4 +156,9 @@ test.each<[string, unknown[]]>([
     processedOnce(database, delivery as string, work as () => void, options as ProcessedOptions);
   expect(call).toThrow(expect.objectContaining({ code: 'SLUICE_OPTION', option }) as Error);
   expect(() => count(database, 'sluice_processed')).toThrow();
+});
+
+test.each([[undefined], [null], [{}], ['a.db'], [{ exec: () => 1 }]])('%j is no database', (database) => {
+  const call = (): unknown => processedOnce(database as never, '1', () => 1, IN);
+  expect(call).toThrow(expect.objectContaining({ code: 'SLUICE_OPTION', option: 'database' }) as Error);
 });

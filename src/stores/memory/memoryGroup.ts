@@ -12,6 +12,7 @@ import type {
   StoreOutcome,
   TopicTerms,
 } from '../../queue/store.js';
+import type { Breath } from './breath.js';
 import { DeadLetters } from './deadLetters.js';
 import { Leases } from './leases.js';
 import { Alarm, type MemoryClock } from './memoryClock.js';
@@ -22,6 +23,7 @@ import { Takers } from './takers.js';
 /** The topic that a group is of. */
 interface Home {
   readonly clock: MemoryClock;
+  readonly breath: Breath;
   readonly order: Order;
   readonly terms: TopicTerms;
   nextTurn(): number;
@@ -30,7 +32,7 @@ interface Home {
   left(): void;
 }
 
-/** All that is asked is done at once: promises are there for the port. */
+/** All that is asked is done at once: promises are there for the port, and for the event loop to have its turns. */
 export class MemoryGroup implements StoreGroup, Giver {
   private readonly turns = new KeyTurns<Stored>();
   /** Given out, by the end of their leases. */
@@ -40,7 +42,7 @@ export class MemoryGroup implements StoreGroup, Giver {
   /** By the time of day. */
   private readonly scheduled = new ExpiryHeap<Stored>();
   private readonly dead = new DeadLetters();
-  private readonly takers = new Takers(() => this.setAlarm(this.topic.clock.now()));
+  private readonly takers: Takers;
   private readonly spares = new Spares();
   private readonly alarm: Alarm;
   private closed = false;
@@ -51,6 +53,7 @@ export class MemoryGroup implements StoreGroup, Giver {
     private readonly topic: Home,
     public terms: GroupTerms,
   ) {
+    this.takers = new Takers(topic.breath, () => this.setAlarm(topic.clock.now()));
     this.alarm = new Alarm(topic.clock, () => this.serve(topic.clock.now()));
   }
 
@@ -70,7 +73,7 @@ export class MemoryGroup implements StoreGroup, Giver {
     const now = this.topic.clock.now();
     this.serve(now);
     const messages = this.gather(want, now);
-    if (messages.length > 0) return Promise.resolve(messages);
+    if (messages.length > 0) return this.topic.breath.answer(messages.length, messages);
     const taken = this.takers.wait(want, signal);
     this.setAlarm(now);
     return taken;
@@ -87,7 +90,7 @@ export class MemoryGroup implements StoreGroup, Giver {
     for (const outcome of outcomes) answers.push(this.settleOne(outcome, givenBy(this, outcome.message)!, now, passed));
     this.serve(now);
     this.topic.left();
-    return Promise.resolve(answers);
+    return this.topic.breath.answer(answers.length, answers);
   }
 
   extend(messages: readonly Message[]): Promise<readonly Settled[]> {
@@ -95,7 +98,8 @@ export class MemoryGroup implements StoreGroup, Giver {
     const wrong = messages.find((message) => givenBy(this, message) === undefined);
     if (wrong !== undefined) return Promise.reject(foreign(wrong));
     const passed = this.topic.clock.passed(this.topic.clock.now());
-    return Promise.resolve(messages.map((message) => this.extendOne(message, givenBy(this, message)!, passed)));
+    const answers = messages.map((message) => this.extendOne(message, givenBy(this, message)!, passed));
+    return this.topic.breath.answer(answers.length, answers);
   }
 
   count(): Promise<StoreCounts> {
@@ -104,13 +108,21 @@ export class MemoryGroup implements StoreGroup, Giver {
     const delayed = this.retries.all.length + this.scheduled.all.length;
     const { ready, blocked } = this.turns;
     const inFlight = this.given.size;
-    return Promise.resolve({ ready, delayed, blocked, inFlight, dead: this.dead.size, oldest: this.oldest() });
+    return this.topic.breath.answer(0, {
+      ready,
+      delayed,
+      blocked,
+      inFlight,
+      dead: this.dead.size,
+      oldest: this.oldest(),
+    });
   }
 
   browse(after: string | undefined, limit: number): Promise<readonly StoreDeadLetter[]> {
     if (this.closed) return Promise.reject(closed());
     this.serve(this.topic.clock.now());
-    return Promise.resolve(this.dead.browse(after, limit));
+    const letters = this.dead.browse(after, limit);
+    return this.topic.breath.answer(letters.length, letters);
   }
 
   redrive(which: readonly string[] | number): Promise<number> {
@@ -125,7 +137,7 @@ export class MemoryGroup implements StoreGroup, Giver {
       this.await(stored);
     }
     this.serve(now);
-    return Promise.resolve(taken.length);
+    return this.topic.breath.answer(taken.length, taken.length);
   }
 
   purge(ids: readonly string[] | 'all'): Promise<number> {
@@ -133,7 +145,7 @@ export class MemoryGroup implements StoreGroup, Giver {
     this.serve(this.topic.clock.now());
     const taken = this.dead.take(ids === 'all' ? Infinity : ids, Infinity);
     for (const stored of taken) this.spares.add(stored);
-    return Promise.resolve(taken.length);
+    return this.topic.breath.answer(taken.length, taken.length);
   }
 
   close(): void {
@@ -208,7 +220,10 @@ export class MemoryGroup implements StoreGroup, Giver {
       if (!held) this.turns.hold(stored, this.keyOf(stored));
       return 'settled';
     }
-    if (kind === 'release' || kind === 'nack') this.await(stored);
+    if (kind === 'release' || kind === 'nack') {
+      this.await(stored);
+      if (kind === 'nack') this.topic.breath.hold(); // what fails at once, and is given out at once, would go round and round
+    }
     if (held) this.turns.done(stored);
     if (kind === 'ack') this.leave(stored);
     if (kind === 'dead') this.die(stored, outcome, now, passed);

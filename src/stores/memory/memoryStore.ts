@@ -2,6 +2,7 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import { checkOptions, expected, type Rule } from '../../options.js';
 import type { Store, StoreFeatures, StoreTopic, TopicTerms } from '../../queue/store.js';
+import { Breath } from './breath.js';
 import { MemoryClock } from './memoryClock.js';
 import { MemoryTopic } from './memoryTopic.js';
 import { closed } from './refusals.js';
@@ -61,6 +62,7 @@ class MemoryStore implements Store {
   readonly features: StoreFeatures = FEATURES;
   private readonly topics = new Map<string, MemoryTopic>();
   private readonly clock: MemoryClock;
+  private readonly breath = new Breath();
   private closed = false;
 
   constructor(scheduler: SchedulerLike) {
@@ -70,7 +72,7 @@ class MemoryStore implements Store {
   topic(name: string, terms: TopicTerms): StoreTopic {
     if (this.closed) throw closed();
     let topic = this.topics.get(name);
-    if (topic === undefined) this.topics.set(name, (topic = new MemoryTopic(terms, this.clock)));
+    if (topic === undefined) this.topics.set(name, (topic = new MemoryTopic(terms, this.clock, this.breath)));
     if (topic.order !== terms.order) {
       const what = `'${topic.order}', as it is with the topic \`${name}\` that is there`;
       expected('order', what, terms.order, 'memoryStore');

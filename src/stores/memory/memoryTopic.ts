@@ -7,6 +7,7 @@ import type {
   StoreTopic,
   TopicTerms,
 } from '../../queue/store.js';
+import type { Breath } from './breath.js';
 import type { MemoryClock } from './memoryClock.js';
 import { MemoryGroup } from './memoryGroup.js';
 import { closed } from './refusals.js';
@@ -26,6 +27,7 @@ export class MemoryTopic implements StoreTopic {
   constructor(
     public terms: TopicTerms,
     readonly clock: MemoryClock,
+    readonly breath: Breath,
   ) {
     this.order = terms.order;
     // Ids that another process, or the next one, gives out as well would be taken for messages that were handled already.
@@ -37,7 +39,11 @@ export class MemoryTopic implements StoreTopic {
     const now = this.clock.now();
     const passed = this.clock.passed(now);
     this.remembered.forget(passed);
-    if (whole && this.roomLeft() < this.countNew(messages, passed)) return Promise.resolve(messages.map(() => 'full'));
+    if (whole && this.roomLeft() < this.countNew(messages, passed))
+      return this.breath.answer(
+        0,
+        messages.map(() => 'full'),
+      );
     const answers: PutAnswer[] = [];
     let room = this.roomLeft();
     for (const message of messages) {
@@ -46,7 +52,7 @@ export class MemoryTopic implements StoreTopic {
       answers.push(answer);
     }
     for (const group of this.groups.values()) group.serve(now);
-    return Promise.resolve(answers);
+    return this.breath.answer(answers.length, answers);
   }
 
   room(signal: AbortSignal): Promise<void> {

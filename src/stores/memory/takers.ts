@@ -1,12 +1,16 @@
 import { LinkedQueue, type Linked } from '../../core/linkedQueue.js';
 import type { Message } from '../../queue/store.js';
+import type { Breath } from './breath.js';
 
 /** Those who wait for messages, the first at the front. */
 export class Takers {
   private readonly line = new LinkedQueue<Taker>();
 
   /** @param whenGone called when one has given up */
-  constructor(private readonly whenGone: () => void) {}
+  constructor(
+    private readonly breath: Breath,
+    private readonly whenGone: () => void,
+  ) {}
 
   get waiting(): boolean {
     return this.line.oldest !== undefined;
@@ -22,7 +26,9 @@ export class Takers {
       const give = (messages: readonly Message[]): void => {
         this.line.remove(taker);
         signal.removeEventListener('abort', abort);
-        resolve(messages);
+        const pause = this.breath.pause(messages.length);
+        if (pause === undefined || messages.length === 0) resolve(messages);
+        else void pause.then(() => resolve(messages));
       };
       const taker: Taker = { want, give, older: undefined, newer: undefined };
       this.line.push(taker);

@@ -1,0 +1,47 @@
+/** Lets the event loop run: all that is asked is done at once, so those who go on at each answer would keep everything else waiting. */
+export class Breath {
+  private turn: Promise<void> | undefined;
+  private left = MOST;
+  private until = 0;
+
+  /** Counts an answer about `count` messages; where it has to wait for the event loop, what it waits for. */
+  pause(count: number): Promise<void> | undefined {
+    this.left -= 1 + count;
+    if (this.turn === undefined && (this.left <= 0 || (this.left <= MOST - FEW && Date.now() >= this.until))) {
+      this.turn = new Promise((resolve) => nextTurn(() => this.goOn(resolve)));
+    }
+    return this.turn;
+  }
+
+  /** The promise of an answer about `count` messages. */
+  answer<A>(count: number, answer: A): Promise<A> {
+    return this.pause(count)?.then(() => answer) ?? Promise.resolve(answer);
+  }
+
+  /** The next answer waits. */
+  hold(): void {
+    this.left = 0;
+  }
+
+  /** The clock is that of the real world, whatever the store's scheduler is: it is the process that would stand still. */
+  private goOn(resolve: () => void): void {
+    this.turn = undefined;
+    this.left = MOST;
+    this.until = Date.now() + LONGEST;
+    resolve();
+  }
+}
+
+/** Messages and answers without a turn of the event loop at most. */
+const MOST = 1_024;
+/** So many do without a look at the clock, which can not tell work from idling. */
+const FEW = 64;
+/** Milliseconds after which the next answer waits, where there were more than few. */
+const LONGEST = 10;
+
+/** Node, Bun and Deno have `setImmediate`; a timer is what browsers have. */
+function nextTurn(action: () => void): void {
+  const { setImmediate } = globalThis as { setImmediate?: (action: () => void) => unknown };
+  if (setImmediate === undefined) setTimeout(action);
+  else setImmediate(action);
+}

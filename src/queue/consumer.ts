@@ -9,7 +9,7 @@ import type { Activity, Ledger, MonitoredStage, StageMonitor, StageProbe } from 
 import { check } from '../options.js';
 import { SteadyTime } from '../flow/steadyTime.js';
 import { messageOf, type Codec } from './codec.js';
-import { StoreError } from './errors.js';
+import { isClosed } from './errors.js';
 import { LeaseKeeper } from './leaseKeeper.js';
 import { DELAY } from './publishOptions.js';
 import { ACKED, QueueLease, RELEASED, type Decided, type LeaseOwner } from './queueLease.js';
@@ -65,7 +65,13 @@ export class Consumer<T> implements MonitoredStage, LeaseOwner {
   ) {
     this.downstream = demandOf(subscriber);
     this.time = new SteadyTime(settings.scheduler);
-    this.keeper = new LeaseKeeper(group, settings.visibilityTimeout, this.time, (lost) => this.onLost(lost));
+    this.keeper = new LeaseKeeper(
+      group,
+      settings.visibilityTimeout,
+      this.time,
+      (lost) => this.onLost(lost),
+      () => this.work(),
+    );
     this.settler = new Settler(group, (count, failure) => this.onSettled(count, failure));
     if (this.downstream === NOTHING) return; // it came while its pipeline drains
     this.probe = probeFrom(settings.monitor?.add(this));
@@ -114,6 +120,10 @@ export class Consumer<T> implements MonitoredStage, LeaseOwner {
       return this.onSettled(1, { error }); // the stream fails as well
     }
     this.settler.settle(lease);
+  }
+
+  onKept(): void {
+    this.keeper.wake();
   }
 
   /** One whose attempts are over is a dead letter. */
@@ -185,6 +195,7 @@ export class Consumer<T> implements MonitoredStage, LeaseOwner {
   }
 
   private take(): void {
+    if (this.downstream.requested <= 0 || !this.caughtUp() || this.subscriber.closed) return;
     // There is demand only where nothing is held.
     const want = Math.min(this.downstream.requested, this.capacity - this.inFlight, MOST);
     if (want <= 0) return;
@@ -194,6 +205,12 @@ export class Consumer<T> implements MonitoredStage, LeaseOwner {
     } catch (error) {
       this.onFailure(error);
     }
+  }
+
+  /** False while a message of ours would come again, for its lease ran out while the process stood still: it is extended, or settled, first. */
+  private caughtUp(): boolean {
+    if (!this.keeper.caughtUp()) return false;
+    return this.settler.oldest + this.settings.visibilityTimeout > this.time.now();
   }
 
   private readonly onMessages = (messages: readonly Message[]): void => {
@@ -206,22 +223,31 @@ export class Consumer<T> implements MonitoredStage, LeaseOwner {
       this.waiting.push(lease);
       this.probe?.arrived();
     }
-    if (messages.length === 0) this.stopped = true; // nobody waits any more, or the store is closed
+    if (messages.length === 0) this.onEnd(); // nobody waits any more, or the store is closed
     if (this.subscriber.closed) this.release();
     else this.work();
   };
 
   private readonly onFailure = (error: unknown): void => {
     this.taking = false;
-    if (error instanceof StoreError && error.trouble === 'closed') this.stopped = true;
+    if (isClosed(error)) this.onEnd();
     else if (!this.subscriber.closed) return this.subscriber.error(error);
     this.work();
   };
 
   private onSettled(count: number, failure: { readonly error: unknown } | undefined): void {
     this.inFlight -= count;
-    if (failure !== undefined && !this.subscriber.closed) this.subscriber.error(failure.error);
+    if (failure !== undefined && isClosed(failure.error)) {
+      this.onEnd();
+      this.work();
+    } else if (failure !== undefined && !this.subscriber.closed) this.subscriber.error(failure.error);
     else this.work();
+  }
+
+  /** The store is closed: what was given out comes again when it is open again. Or, in a take, nobody waits any more. */
+  private onEnd(): void {
+    this.stopped = true;
+    if (!this.abort.signal.aborted) this.keeper.close();
   }
 
   private onLost(lost: readonly QueueLease[]): void {
@@ -239,6 +265,7 @@ export class Consumer<T> implements MonitoredStage, LeaseOwner {
   private end(): void {
     this.abort.abort();
     this.release();
+    this.keeper.end();
     this.probe?.released();
   }
 

@@ -59,3 +59,8 @@ export class StoreError extends SluiceError {
     super(`${store} store: ${message}`, { cause });
   }
 }
+
+/** Whether it says that the store is closed. */
+export function isClosed(error: unknown): boolean {
+  return error instanceof StoreError && error.trouble === 'closed';
+}

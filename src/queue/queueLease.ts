@@ -16,6 +16,8 @@ export interface LeaseOwner {
   settle(lease: QueueLease, outcome: Outcome): void;
   /** What an outcome of `message` comes to. */
   becomes(message: Message, outcome: Outcome): Outcome;
+  /** Somebody works on it. */
+  onKept(): void;
 }
 
 export class QueueLease extends Lease implements DeliveryInfo, StoreOutcome, Linked<QueueLease>, Abortable {
@@ -96,6 +98,11 @@ export class QueueLease extends Lease implements DeliveryInfo, StoreOutcome, Lin
 
   override becomes(outcome: Outcome): Outcome {
     return this.owner.becomes(this.message, outcome);
+  }
+
+  override keep(): void {
+    super.keep();
+    this.owner.onKept();
   }
 
   lose(reason: Error): void {

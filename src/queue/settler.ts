@@ -6,6 +6,9 @@ import type { StoreGroup } from './store.js';
 
 export class Settler {
   private leases: QueueLease[] = [];
+  /** Since when the oldest leases of those that wait, and of those that are being settled, have gone on; `Infinity` for none. */
+  private waiting = Infinity;
+  private settling = Infinity;
   private state: 'idle' | 'gathering' | 'settling' = 'idle';
 
   constructor(
@@ -17,13 +20,21 @@ export class Settler {
   /** Has the outcome carried out that `lease` carries, which is told what came of it. */
   settle(lease: QueueLease): void {
     this.leases.push(lease);
+    if (lease.since < this.waiting) this.waiting = lease.since;
     if (this.state !== 'idle') return;
     this.state = 'gathering';
     queueMicrotask(this.flush);
   }
 
+  /** Since when the oldest lease of which an outcome is on its way has gone on; `Infinity` for none. */
+  get oldest(): number {
+    return Math.min(this.waiting, this.settling);
+  }
+
   private readonly flush = (): void => {
     const { leases } = this;
+    this.settling = this.waiting;
+    this.waiting = Infinity;
     if (leases.length === 0) {
       this.state = 'idle';
       return;

@@ -662,9 +662,9 @@ describe('leases', () => {
     const c = r.consumer(1);
     c.request(1);
     await settled();
-    c.unsubscribe();
     await r.pass(200);
     expect(c.values[0]!.signal.aborted).toBe(true);
+    c.unsubscribe();
     const answer = await c.values[0]!.ack();
     expect(outcomes.length).toBe(1);
     expect((await r.orders.stats()).ready).toBe(answer === 'settled' ? 0 : 1);

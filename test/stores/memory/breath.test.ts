@@ -1,6 +1,6 @@
 import { interval } from 'rxjs';
 import { expect, test } from 'vitest';
-import { handle, pull, retry } from '../../../src/index.js';
+import { handle, pull, type HandlerContext } from '../../../src/index.js';
 import { queue } from '../../../src/queue/index.js';
 import { memoryStore } from '../../../src/stores/memory/index.js';
 import { settled } from '../../queue/rig.js';
@@ -58,16 +58,16 @@ test('an endless publisher can be stopped by a timer', async () => {
 });
 
 test.each([
-  ['retry(0)', (): Promise<unknown> => Promise.resolve(retry(0))],
-  ['a failure with a backoff of 0', (): Promise<never> => Promise.reject(new Error('no'))],
-])('%s goes round once in a turn of the event loop', async (_, work) => {
+  ['retry(0)', async (_: number, context: HandlerContext) => context.retry(0)],
+  ['a failure with a backoff of 0', () => Promise.reject(new Error('no'))],
+])('%s goes round once in a turn of the event loop', async (_name, work) => {
   const store = memoryStore();
   const orders = queue<number>(store, 'orders', { maxAttempts: Infinity, backoff: () => 0 });
   let calls = 0;
   const seen = turns();
   const subscription = orders
     .deliveries()
-    .pipe(handle(() => (calls++, work()), { concurrency: 4 }))
+    .pipe(handle((value, context) => (calls++, work(value, context)), { concurrency: 4 }))
     .subscribe();
   await orders.publish(1);
   await new Promise<void>((resolve) => {
@@ -87,12 +87,9 @@ test.each([
 test('a message that is released again and again lets the event loop run', async () => {
   const store = memoryStore();
   const orders = queue<number>(store, 'orders');
-  const seen = turns();
   const subscription = orders.deliveries().subscribe((delivery) => void delivery.release());
   await orders.publish(1);
-  await new Promise((resolve) => setTimeout(resolve, 1));
-  expect(seen.count).toBeGreaterThan(0);
-  seen.stop();
+  await new Promise((resolve) => setTimeout(resolve, 1)); // never, where nothing else runs
   subscription.unsubscribe();
   await settled();
   await store.close();

@@ -18,7 +18,7 @@ export const CODEC: Rule = [
 /** JSON; bytes pass through untouched. */
 export class JsonCodec implements Codec<unknown> {
   encode(value: unknown): string | Uint8Array {
-    if (value instanceof Uint8Array) return value;
+    if (value instanceof Uint8Array) return new Uint8Array(value); // its owner may use it again before it is put
     const text = JSON.stringify(value) as string | undefined;
     if (text === undefined) throw new TypeError(`${typeof value} can not be written as JSON`);
     // What JSON does not know it writes as an empty object. To look at each value costs more than all the rest, so that is done only where there is one.

@@ -113,9 +113,11 @@ export class DeadLetters<T> {
   }
 
   /**
-   * Publishes them anew, with no attempts, past the queue's capacity: they are delivered after what waits already.
+   * Publishes them anew, with no attempts: they are delivered after what waits already. It waits for no room: those for which there is none in the
+   * queue's capacity stay dead letters.
    *
-   * @returns how many that were
+   * @returns how many were published
+   * @throws the signal's reason by rejection, when it aborts: what was redriven until then stays so
    * @throws OptionError by rejection, when an option is wrong, or the store keeps no dead letters
    */
   async redrive(options: RedriveOptions = {}): Promise<number> {
@@ -123,6 +125,7 @@ export class DeadLetters<T> {
     const { ids, limit = Infinity, rate, signal } = options;
     const { group, scheduler } = this;
     if (group.redrive === undefined) return this.refuse('redrive');
+    signal?.throwIfAborted();
     // What dies again meanwhile is not meant.
     const there = ids?.length ?? (await group.count?.())?.dead ?? Infinity;
     const all = Math.min(there, limit);

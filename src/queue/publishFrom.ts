@@ -1,6 +1,9 @@
 /** Publishes what a source emits, as fast as the queue takes it. */
 import type { Observable } from 'rxjs';
-import { Sink } from '../flow/sinks/sink.js';
+import { OverflowError } from '../errors.js';
+import { tellDropped } from '../flow/dropped.js';
+import { Sink, type SinkObserver } from '../flow/sinks/sink.js';
+import { offAbort, onAbort } from './onAbort.js';
 import type { Publisher } from './publisher.js';
 import { One } from './publishPlace.js';
 import type { NewMessage } from './store.js';
@@ -37,7 +40,7 @@ class Publishing<T> {
     private readonly resolve: (count: number) => void,
     private readonly reject: (error: unknown) => void,
   ) {
-    this.sink = new Sink<T>({
+    this.sink = new Window<T>(window, {
       next: (value) => this.add(value),
       error: (error) => this.onEnd({ error }),
       complete: () => this.onEnd('complete'),
@@ -46,7 +49,7 @@ class Publishing<T> {
 
   start(source: Observable<T>): void {
     if (this.signal?.aborted === true) return this.abort();
-    this.signal?.addEventListener('abort', this.abort);
+    if (this.signal !== undefined) onAbort(this.signal, this.abort);
     this.sink.request(this.window);
     source.subscribe(this.sink);
   }
@@ -75,17 +78,38 @@ class Publishing<T> {
   private onEnd(end: { readonly error: unknown } | 'complete'): void {
     this.end = end;
     if (this.places.size > 0) return;
-    this.signal?.removeEventListener('abort', this.abort);
+    this.leave();
     if (end === 'complete') this.resolve(this.durable);
     else this.reject(end.error);
+  }
+
+  private leave(): void {
+    if (this.signal !== undefined) offAbort(this.signal, this.abort);
   }
 
   private readonly abort = (): void => this.giveUp(this.signal!.reason);
 
   private readonly giveUp = (error: unknown): void => {
-    this.signal?.removeEventListener('abort', this.abort);
+    this.leave();
     this.sink.unsubscribe();
     for (const place of this.places) this.publisher.withdraw(place);
     this.reject(error);
   };
+}
+
+/** Says what its user called. */
+class Window<T> extends Sink<T> {
+  constructor(
+    private readonly window: number,
+    observer: SinkObserver<T>,
+  ) {
+    super(observer);
+  }
+
+  protected override _next(value: T): void {
+    if (this.requested > 0) return super._next(value);
+    const advice = 'raise `window`, give an array to publishMany, or put a boundedBuffer before it';
+    this.error(new OverflowError('publishFrom', this.window, advice));
+    tellDropped(value, 'overflow');
+  }
 }

@@ -8,7 +8,7 @@ import type { Headers, NewMessage } from './store.js';
 export interface PublishOptions {
   /** Which messages belong together: with `order: 'key'` they are handled one after the other. 1 to 255 characters. Default: none. */
   readonly key?: string | undefined;
-  /** Milliseconds before it is delivered. At least 0. Not together with `at`. Default: 0. */
+  /** Milliseconds before it is delivered. 0 to 100 years. Not together with `at`. Default: 0. */
   readonly delay?: number | undefined;
   /** When it is to be delivered: a Date, or milliseconds since 1970. Default: at once. */
   readonly at?: Date | number | undefined;
@@ -33,14 +33,26 @@ export const NAME: Rule = [
   'a string of 1 to 255 characters, with no NUL and no half of a surrogate pair',
   (value: unknown) => typeof value === 'string' && value.length > 0 && value.length <= 255 && !NOT_STORABLE.test(value),
 ];
+export const ITERABLE: Rule = [
+  'an iterable of values',
+  (values: Partial<Iterable<unknown>> | null | undefined) => typeof values?.[Symbol.iterator] === 'function',
+];
 const TIME: Rule = [
-  'a Date, or a number of milliseconds since 1970',
-  (value: unknown) => Number.isFinite(value instanceof Date ? value.getTime() : value),
+  'a Date, or a number of milliseconds since 1970 that a Date can hold',
+  (value: unknown) =>
+    value instanceof Date ? !Number.isNaN(value.getTime()) : typeof value === 'number' && Math.abs(value) <= 8.64e15,
 ];
+/** A hundred years: what waits longer is lost, and its time is none that a Date, or each database, can hold. */
+const LONGEST = 3_155_760_000_000;
 export const DELAY: Rule = [
-  'a number of milliseconds of at least 0',
-  (value: unknown) => Number.isFinite(value) && (value as number) >= 0,
+  'a number of milliseconds from 0 to 3,155,760,000,000 (100 years)',
+  (value: unknown) => typeof value === 'number' && value >= 0 && value <= LONGEST,
 ];
+/** No Map, no `Headers` of fetch, no promise: their own properties are none of what is in them. */
+function isPlain(value: unknown): value is object {
+  if (Object.prototype.toString.call(value) !== '[object Object]') return false;
+  return !(Symbol.iterator in (value as object));
+}
 
 export const PUBLISH_RULES: Record<keyof PublishOptions, Rule> = {
   key: NAME,
@@ -48,11 +60,7 @@ export const PUBLISH_RULES: Record<keyof PublishOptions, Rule> = {
   at: TIME,
   priority: ['an integer', (value: unknown) => Number.isSafeInteger(value)],
   dedupeId: NAME,
-  headers: [
-    'an object of strings',
-    (value: unknown) =>
-      typeof value === 'object' && value !== null && !Array.isArray(value) && Object.entries(value).every(isHeader),
-  ],
+  headers: ['an object of strings', (value: unknown) => isPlain(value) && Object.entries(value).every(isHeader)],
   deadline: TIME,
   signal: SIGNAL,
 };
@@ -63,7 +71,8 @@ function isHeader([name, value]: [string, unknown]): boolean {
 
 /** `checkOptions`, at a small part of its cost where nothing is wrong. */
 function checkPublish(options: PublishOptions, features: Features): void {
-  let wrong = typeof options !== 'object' || options === null;
+  if (!isPlain(options)) expected('options', 'an object', options, 'publish');
+  let wrong = false;
   for (const option in options) {
     const value: unknown = options[option as keyof PublishOptions];
     const rule = Object.hasOwn(PUBLISH_RULES, option) ? PUBLISH_RULES[option as keyof PublishOptions] : undefined;

@@ -1,5 +1,6 @@
 /** Places in the line of those who publish. */
 import type { Linked } from '../core/linkedQueue.js';
+import { OptionError } from '../errors.js';
 import type { NewMessage, PutAnswer } from './store.js';
 
 /** What came of a message: `duplicate` where it was not put, for another of its `dedupeId` had been, whose id this is. */
@@ -103,4 +104,11 @@ export class Several extends Place {
     this.resolve(published);
     return published.length;
   }
+}
+
+/** So many can never go in together, however long one waits: that is no reason to try again. */
+export function checkFits(count: number, capacity: number, queue: string): void {
+  if (count <= capacity) return;
+  const fits = `at most ${capacity}, the capacity of \`${queue}\`, for with \`whenFull: 'error'\` they go in together`;
+  throw new OptionError('values', count, `Expected \`values\` to be ${fits}, got ${count} (publishMany)`);
 }

@@ -1,6 +1,7 @@
 /** The line of those who publish to one topic: what comes in one turn is put at once, and what comes while a put is under way with the next. */
 import { LinkedQueue } from '../core/linkedQueue.js';
 import { QueueFullError, StoreError } from './errors.js';
+import { offAbort, onAbort } from './onAbort.js';
 import { Many, One, Several, type Place } from './publishPlace.js';
 import type { NewMessage, PutAnswer, StoreTopic } from './store.js';
 
@@ -46,7 +47,7 @@ export class Publisher {
     this.line.push(place);
     this.size += place.left;
     if (!place.patient) this.impatient++;
-    signal?.addEventListener('abort', (place.onAbort = () => this.onAbort(place)));
+    if (signal !== undefined) onAbort(signal, (place.onAbort = () => this.onAbort(place)));
     if (this.state !== 'idle') return;
     this.state = 'gathering';
     queueMicrotask(this.put);
@@ -69,7 +70,7 @@ export class Publisher {
     this.line.remove(place);
     this.size -= place.left;
     if (!place.patient) this.impatient--;
-    if (place.onAbort !== undefined) place.signal!.removeEventListener('abort', place.onAbort);
+    if (place.onAbort !== undefined) offAbort(place.signal!, place.onAbort);
   }
 
   private readonly put = (): void => {

@@ -17,12 +17,11 @@ import {
 import { bytesOf, checkSize, encode, JsonCodec, type Codec } from './codec.js';
 import { Consumer } from './consumer.js';
 import { DeadLetters } from './deadLetters.js';
-import { QueueFullError } from './errors.js';
 import { Features } from './features.js';
 import { publishFrom } from './publishFrom.js';
 import type { Publisher } from './publisher.js';
-import { message, NAME, termsOf, type PublishOptions, type Terms } from './publishOptions.js';
-import { Many, One, Several, type Published } from './publishPlace.js';
+import { ITERABLE, message, NAME, termsOf, type PublishOptions, type Terms } from './publishOptions.js';
+import { checkFits, Many, One, Several, type Published } from './publishPlace.js';
 import { QUEUE_RULES, type QueueOptions } from './queueOptions.js';
 import { redeliveryDelay } from './redeliveryDelay.js';
 import { sharedOf, type Shared } from './shared.js';
@@ -99,6 +98,7 @@ export interface QueueStats {
 export function queue<T>(store: Store, name: string, options: QueueOptions<T> = {}): Queue<T> {
   check('store', STORE, store, 'queue');
   check('name', NAME, name, 'queue');
+  if (Array.isArray(options)) expected('options', 'an object', options, 'queue');
   checkOptions('queue', options, QUEUE_RULES);
   const features = new Features(store, options);
   const most = store.features.maxBytes;
@@ -119,10 +119,6 @@ export function queue<T>(store: Store, name: string, options: QueueOptions<T> = 
 }
 
 const MIB = 1_048_576;
-const ITERABLE: Rule = [
-  'an iterable of values',
-  (values: Partial<Iterable<unknown>> | null | undefined) => typeof values?.[Symbol.iterator] === 'function',
-];
 const STORE: Rule = ['a store', (store: Partial<Store> | null) => typeof store?.topic === 'function'];
 
 /** What `queue` returns. */
@@ -179,7 +175,7 @@ export class Queue<T> {
   /**
    * Puts messages in, in their order, and resolves when the store has all of them for good.
    *
-   * While the queue is full it waits, and they go in as there is room; with `whenFull: 'error'` all go in, or none. Where the promise rejects
+   * While the queue is full it waits, and they go in as there is room; with `whenFull: 'error'` all go in, or none: more than `capacity` is an `OptionError`. Where the promise rejects
    * otherwise, some of them may have been put.
    *
    * @param options for all of them, or a function that returns those of each
@@ -191,7 +187,7 @@ export class Queue<T> {
       const messages = this.messages(values, options);
       if (messages.length === 0) return resolve([]);
       if (this.patient) return this.publisher.add(new Many(messages, signal, resolve, reject));
-      if (messages.length > this.capacity) throw new QueueFullError(this.name, this.capacity);
+      checkFits(messages.length, this.capacity, this.name);
       this.publisher.add(new Several(messages, signal, resolve, reject));
     });
   }
@@ -200,7 +196,8 @@ export class Queue<T> {
    * Publishes what `source$` emits, and resolves with the number of values when it has completed and the store has all of them for good.
    *
    * It asks for no more than `window` values ahead, and while the queue is full it waits, whatever `whenFull` is: a source that honours demand
-   * is slowed. When the source fails, what came before that is published, and the promise rejects with its error.
+   * is slowed. When the source fails, what came before that is published, and the promise rejects with its error: with an `OverflowError` where it emits
+   * more than it was asked for.
    *
    * @throws OptionError at the call when an option is wrong
    */

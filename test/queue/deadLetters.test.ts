@@ -43,6 +43,11 @@ test('browse: what is given may be taken away at once, over several pages', asyn
 });
 
 describe('redrive', () => {
+  test('a signal that has aborted before is told, also where nothing is dead', async () => {
+    const { orders } = rig();
+    await expect(orders.deadLetters.redrive({ signal: AbortSignal.abort(new Error('no')) })).rejects.toThrow('no');
+  });
+
   test('all: as new, with no attempts', async () => {
     const r = await withDead(3);
     expect(await r.orders.deadLetters.redrive()).toBe(3);

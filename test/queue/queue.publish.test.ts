@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { Subject } from 'rxjs';
+import { of, Subject } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { OptionError, pull } from '../../src/index.js';
-import { MessageError, QueueFullError, StoreError, type PublishOptions, type Store } from '../../src/queue/index.js';
+import { MessageError, queue, QueueFullError, StoreError, type PublishOptions, type Store } from '../../src/queue/index.js';
 import { ManualSource } from '../../src/testing/index.js';
 import { all, rig, settled, valuesOf, watch, type Rig } from './rig.js';
 
@@ -288,7 +288,9 @@ describe('publishMany', () => {
     await r.orders.publish(0);
     await expect(r.orders.publishMany([1, 2, 3])).rejects.toBeInstanceOf(QueueFullError);
     expect((await r.orders.publishMany([4, 5])).length).toBe(2);
-    await expect(r.orders.publishMany([1, 2, 3, 4])).rejects.toBeInstanceOf(QueueFullError);
+    const never = await r.orders.publishMany([1, 2, 3, 4]).catch((error: unknown) => error);
+    expect(never).toBeInstanceOf(OptionError);
+    expect(String(never)).toContain('at most 3');
     expect(await consume(r, 4)).toEqual([0, 4, 5]);
   });
 
@@ -562,4 +564,73 @@ test('a random crowd of publishers: the capacity holds, those who wait are serve
     },
   );
   await fc.assert(property, { numRuns: Number(process.env['SLUICE_RUNS'] ?? 300) });
+});
+
+describe('what a caller gets wrong', () => {
+  const refused = async (publishing: Promise<unknown>, option: string): Promise<void> => {
+    expect(await publishing.catch((error: unknown) => error)).toMatchObject({ code: 'SLUICE_OPTION', option });
+  };
+
+  test('a promise of options, and options that are an array', async () => {
+    const { orders, store } = rig();
+    await refused(orders.publishMany([1], (async () => ({ key: 'a' })) as never), 'options');
+    await refused(orders.publishMany([1], Promise.resolve({ key: 'a' }) as never), 'options');
+    await refused(orders.publish(1, [] as never), 'options');
+    expect(() => queue(store, 'other', [] as never)).toThrow('Expected `options` to be an object, got an array');
+  });
+
+  test('headers whose entries are no properties', async () => {
+    const { orders } = rig();
+    await refused(orders.publish(1, { headers: new Map([['a', 'b']]) as never }), 'headers');
+    await refused(orders.publish(1, { headers: new Headers({ a: 'b' }) as never }), 'headers');
+    await orders.publish(1, { headers: Object.assign(Object.create(null), { a: 'b' }) as Record<string, string> });
+  });
+
+  test('a time that nobody sees', async () => {
+    const { orders } = rig();
+    await refused(orders.publish(1, { delay: 1e300 }), 'delay');
+    await refused(orders.publish(1, { at: 9e15 }), 'at');
+    await orders.publish(1, { delay: 3_155_760_000_000 });
+  });
+});
+
+test('bytes are those of the time of the call', async () => {
+  const { orders, consumer } = rig<Uint8Array>();
+  const bytes = new Uint8Array([1, 2]);
+  const publishing = orders.publish(bytes);
+  bytes[0] = 9;
+  await publishing;
+  const c = consumer();
+  c.request(1);
+  await settled();
+  expect([...c.values[0]!.value]).toEqual([1, 2]);
+  c.unsubscribe();
+  await settled();
+});
+
+test('many who wait with one signal have one listener, and all give up', async () => {
+  const { orders } = rig({ capacity: 1 });
+  await orders.publish(0);
+  const control = new AbortController();
+  let listeners = 0;
+  const { signal } = control;
+  const add = signal.addEventListener.bind(signal) as (...args: unknown[]) => void;
+  signal.addEventListener = (...args: unknown[]) => {
+    listeners++;
+    add(...args);
+  };
+  const waiting = Array.from({ length: 30 }, (_, i) => watch(orders.publish(i, { signal })));
+  const from = watch(orders.publishFrom(of(1), { signal }));
+  await settled();
+  expect(listeners).toBe(1);
+  control.abort(new Error('enough'));
+  await settled();
+  expect([...waiting, from].filter(({ error }) => error === signal.reason)).toHaveLength(31);
+});
+
+test('a source that ignores demand: what was asked for is published, and the error says who is full', async () => {
+  const { orders } = rig();
+  const publishing = orders.publishFrom(of(1, 2, 3), { window: 2 });
+  await expect(publishing).rejects.toThrow(/`publishFrom` is full \(capacity 2\).*raise `window`/);
+  expect((await orders.stats()).ready).toBe(2);
 });

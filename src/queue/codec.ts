@@ -22,7 +22,7 @@ export class JsonCodec implements Codec<unknown> {
     const text = JSON.stringify(value) as string | undefined;
     if (text === undefined) throw new TypeError(`${typeof value} can not be written as JSON`);
     // What JSON does not know it writes as an empty object. To look at each value costs more than all the rest, so that is done only where there is one.
-    if (text.includes('{}')) JSON.stringify(value, refuseUnknown);
+    if (text.includes('{}')) refuseUnknown(value);
     return text;
   }
 
@@ -34,10 +34,18 @@ export class JsonCodec implements Codec<unknown> {
 /** By their tags, for they may come from another realm. */
 const UNKNOWN = /^\[object (Map|Set|WeakMap|WeakSet|WeakRef|Promise|RegExp|Error|ArrayBuffer|Blob)\]$/;
 
-function refuseUnknown(key: string, value: unknown): unknown {
-  const tag = UNKNOWN.exec(Object.prototype.toString.call(value))?.[1];
-  if (tag === undefined) return value;
-  throw new TypeError(`${tag}${key === '' ? '' : ` at \`${key}\``} would be written as {}`);
+/** Throws for a value within `root` that JSON would write as `{}`, and says where it is. */
+function refuseUnknown(root: unknown): void {
+  const paths = new Map<unknown, string>();
+  JSON.stringify(root, function (this: unknown, key: string, value: unknown) {
+    // That of the holder is known, unless it is the first.
+    const above = paths.get(this);
+    const path = above === undefined ? '' : Array.isArray(this) ? `${above}[${key}]` : `${above}${above && '.'}${key}`;
+    if (typeof value === 'object' && value !== null) paths.set(value, path);
+    const tag = UNKNOWN.exec(Object.prototype.toString.call(value))?.[1];
+    if (tag === undefined) return value;
+    throw new TypeError(`${tag}${path === '' ? '' : ` at \`${path}\``} would be written as {}`);
+  });
 }
 
 /** The body of a message; throws a `MessageError` where `value` can not be one. */

@@ -33,9 +33,9 @@ describe('JSON', () => {
     ['a BigInt', { id: 1n }, 'BigInt'],
     ['a cycle', cycle, 'circular'],
     ['a Map', new Map([[1, 2]]), 'Map would be written as {}'],
-    ['a Set, deep down', { a: [{ tags: new Set([1]) }] }, 'Set at `tags` would be written as {}'],
+    ['a Set, deep down', { a: [{ tags: new Set([1]) }] }, 'Set at `a[0].tags` would be written as {}'],
     ['an Error', { error: new Error('x') }, 'Error at `error`'],
-    ['a promise', [Promise.resolve()], 'Promise at `0`'],
+    ['a promise', [Promise.resolve()], 'Promise at `[0]`'],
     [
       'what throws',
       {

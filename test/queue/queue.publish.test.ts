@@ -2,7 +2,14 @@ import fc from 'fast-check';
 import { of, Subject } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { OptionError, pull } from '../../src/index.js';
-import { MessageError, queue, QueueFullError, StoreError, type PublishOptions, type Store } from '../../src/queue/index.js';
+import {
+  MessageError,
+  queue,
+  QueueFullError,
+  StoreError,
+  type PublishOptions,
+  type Store,
+} from '../../src/queue/index.js';
 import { ManualSource } from '../../src/testing/index.js';
 import { all, rig, settled, valuesOf, watch, type Rig } from './rig.js';
 

@@ -32,8 +32,8 @@ export class Breath {
   }
 }
 
-/** Messages and answers without a turn of the event loop at most. */
-const MOST = 1_024;
+/** Messages and answers without a turn of the event loop at most: fewer would have a consumer that takes less at once fall behind its publishers. */
+const MOST = 8_192;
 /** So many do without a look at the clock, which can not tell work from idling. */
 const FEW = 64;
 /** Milliseconds after which the next answer waits, where there were more than few. */

@@ -18,6 +18,11 @@ export class Breath {
     return this.pause(count)?.then(() => answer) ?? Promise.resolve(answer);
   }
 
+  /** Resolves when no answer waits any more. */
+  async over(): Promise<void> {
+    await this.turn;
+  }
+
   /** The next answer waits. */
   hold(): void {
     this.left = 0;

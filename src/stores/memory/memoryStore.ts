@@ -85,6 +85,6 @@ class MemoryStore implements Store {
     this.closed = true;
     for (const topic of this.topics.values()) topic.close();
     this.topics.clear();
-    return Promise.resolve();
+    return this.breath.over();
   }
 }

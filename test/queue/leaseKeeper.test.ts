@@ -31,7 +31,7 @@ describe('a handler that stands still for longer than the visibility timeout', (
     let stood = 0;
     const scheduler: SchedulerLike = {
       now: () => time.now + stood,
-      schedule: (work, delay, state) => time.scheduler.schedule(work, delay, state as never),
+      schedule: (work, delay = 0, state?) => time.scheduler.schedule(work, delay, state as never),
     };
     const orders = queue<number>(memoryStore({ scheduler }), 'orders', {
       scheduler,

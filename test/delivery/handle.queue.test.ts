@@ -42,9 +42,10 @@ describe('a message whose attempts are over for the queue', () => {
     const trips: BreakerCounts[] = [];
     const onTrip = (counts: BreakerCounts): void => void trips.push(counts);
     const seen = failing(numbers, { deadLetterBreaker: { run: 5, onTrip }, scheduler: time.scheduler });
-    await settled();
+    while (seen.length < 100) await settled();
     expect([seen.length, new Set(seen.map(({ outcome }) => outcome))]).toEqual([100, new Set(['nack'])]);
     time.advanceBy(1_000);
+    while (seen.length < 105) await settled();
     await settled();
     expect(trips.map(({ run }) => run)).toEqual([5]);
     const last = seen.slice(100).map(({ outcome, reason, error }) => [outcome, reason, (error as Error).message]);

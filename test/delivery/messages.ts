@@ -38,5 +38,9 @@ function shown(outcome: Outcome): string {
   return outcome.kind === 'nack' && outcome.delay !== undefined ? `nack ${outcome.delay}` : outcome.kind;
 }
 
-/** All that promises had to do is done. */
-export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** All that can happen without time passing has happened: a store waits for the event loop now and then, more often on a slow machine. */
+export const settled = async (): Promise<void> => {
+  for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+const TURNS = 20;

@@ -7,8 +7,10 @@ import { ManualConsumer, VirtualTime } from '../../src/testing/index.js';
 /** Lets all that can happen without time passing happen. */
 export const settled = async (): Promise<void> => {
   // The store answers in the next turn of the event loop where it has answered enough in this one.
-  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
 };
+
+const TURNS = 20;
 
 export interface Rig<T> {
   readonly time: VirtualTime;

@@ -1,4 +1,5 @@
 import type { Subscription } from 'rxjs';
+import { timerDelay } from '../core/timerDelay.js';
 import type { SteadyTime } from './steadyTime.js';
 
 /** One timer that is set again and again: at most one action of the scheduler is pending, none when it is off. */
@@ -17,7 +18,8 @@ export class Timer {
     this.action?.unsubscribe();
     this.at = at;
     const { time } = this;
-    this.action = at === Infinity ? undefined : time.scheduler.schedule(this.ring, delayUntil(at, now ?? time.now()));
+    this.action =
+      at === Infinity ? undefined : time.scheduler.schedule(this.ring, timerDelay(at - (now ?? time.now())));
   }
 
   private readonly ring = (): void => {
@@ -25,13 +27,4 @@ export class Timer {
     this.action = undefined;
     this.onTime();
   };
-}
-
-/** A longer delay would go off at once; the one who set the timer looks at the time anyway, and sets it again. */
-const LONGEST = 2_147_483_647;
-/** Sums of fractions are off by a little: a delay so short that it moves no clock would have the timer set for ever. */
-const SHORTEST = 1e-3;
-
-function delayUntil(at: number, now: number): number {
-  return at <= now ? 0 : Math.min(LONGEST, Math.max(SHORTEST, at - now));
 }

@@ -1,5 +1,6 @@
 import type { SchedulerLike, Subscription } from 'rxjs';
 import { SteadyClock } from '../../core/steadyClock.js';
+import { timerDelay } from '../../core/timerDelay.js';
 
 /**
  * What the time is. What is to happen at a time of day goes by the clock, which may jump; what is to happen after a while goes by the time that
@@ -41,7 +42,7 @@ export class Alarm {
     if (at === this.at || (at !== Infinity && now <= this.at && this.at <= at)) return;
     this.action?.unsubscribe();
     this.at = at;
-    this.action = at === Infinity ? undefined : this.clock.scheduler.schedule(this.ring, inBounds(delay));
+    this.action = at === Infinity ? undefined : this.clock.scheduler.schedule(this.ring, timerDelay(delay));
   }
 
   private readonly ring = (): void => {
@@ -49,13 +50,4 @@ export class Alarm {
     this.action = undefined;
     this.onTime();
   };
-}
-
-/** A longer delay would go off at once. */
-const LONGEST = 2_147_483_647;
-/** Sums of fractions are off by a little: a delay so short that it moves no clock would have the timer set for ever. */
-const SHORTEST = 1e-3;
-
-function inBounds(delay: number): number {
-  return delay <= 0 ? 0 : Math.min(LONGEST, Math.max(SHORTEST, delay));
 }

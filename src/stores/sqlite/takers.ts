@@ -1,6 +1,7 @@
 /** Takes that wait for messages of one group, in this process. The first gets what comes first. */
 import type { SchedulerLike, Subscription } from 'rxjs';
 import type { StoreError } from '../../queue/errors.js';
+import { timerDelay } from '../../core/timerDelay.js';
 import type { Message } from '../../queue/store.js';
 import type { Commits } from './commits.js';
 import type { Statements } from './statements.js';
@@ -48,11 +49,6 @@ interface Served {
   /** When the next one is due, for those who got nothing: `-Infinity` for at once. */
   readonly due: number;
 }
-
-/** A longer delay would go off at once. */
-const LONGEST = 2_147_483_647;
-/** One so short that it moves no clock would have the alarm set for ever. */
-const SHORTEST = 1e-3;
 
 export class Takers {
   /** In the order in which they came. */
@@ -179,7 +175,7 @@ export class Takers {
     this.alarm?.unsubscribe();
     this.alarm = undefined;
     if (this.waiting.size === 0 || this.due === Infinity) return;
-    this.alarm = this.scheduler.schedule(() => this.look(), Math.min(LONGEST, Math.max(SHORTEST, this.due - now)));
+    this.alarm = this.scheduler.schedule(() => this.look(), timerDelay(this.due - now));
   }
 
   private readonly leave = (taker: Taker): void => {

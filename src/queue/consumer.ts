@@ -6,30 +6,23 @@ import { Delivery, RELEASE } from '../delivery/delivery.js';
 import { probeFrom } from '../flow/counted.js';
 import { demandOf, NOTHING, type Demand, type Draining } from '../flow/demand.js';
 import type { Activity, Ledger, MonitoredStage, StageMonitor, StageProbe } from '../flow/stageOptions.js';
-import { check } from '../options.js';
 import { SteadyTime } from '../flow/steadyTime.js';
 import { messageOf, type Codec } from './codec.js';
+import { becomes, decide, type DecisionSettings } from './decision.js';
 import { isClosed } from './errors.js';
 import { LeaseKeeper } from './leaseKeeper.js';
-import { DELAY } from './publishOptions.js';
-import { ACKED, QueueLease, RELEASED, type Decided, type LeaseOwner } from './queueLease.js';
+import { QueueLease, type LeaseOwner } from './queueLease.js';
 import { Settler } from './settler.js';
 import type { Message, StoreGroup } from './store.js';
 
 /** What a consumer knows of its queue. */
-export interface ConsumerSettings<T> {
+export interface ConsumerSettings<T> extends DecisionSettings {
   /** Of the subscription, for a monitor. */
   readonly name: string;
   readonly monitor: StageMonitor | undefined;
   readonly codec: Codec<T>;
   readonly visibilityTimeout: number;
-  readonly maxAttempts: number;
-  readonly discard: boolean;
   readonly scheduler: SchedulerLike;
-  /** Milliseconds that the store can have a message wait at most. */
-  readonly maxDelay: number;
-  /** Milliseconds before a message comes again whose attempt failed with `error`. */
-  backoff(attempt: number, error: unknown): number;
 }
 
 /** Messages in one take at most: a store is to get round to other things too. */
@@ -37,7 +30,7 @@ const MOST = 1_024;
 
 /**
  * A message is *asked for* (a take is under way), *held* if there is no room for it when it comes, *given*, and settled or lost. Those asked for
- * and held never pass what was requested; those asked for, held and given never pass `maxInFlight`.
+ * and held never pass what was requested; those asked for, held and given never pass `maxInFlight`, those not counted of which the store has the outcome.
  *
  * States: *open* → *stopped* (by a drain, or the end of the store: nothing is taken any more; what is held is given) → *ended* (the subscriber is
  * closed: what is held, or still comes, is released; what was given stays to be settled, and its leases are kept).
@@ -51,6 +44,8 @@ export class Consumer<T> implements MonitoredStage, LeaseOwner {
   private readonly waiting = new RingBuffer<QueueLease>();
   private readonly abort = new AbortController();
   private inFlight = 0;
+  /** Of those, the ones of which the outcome is with the store, and the answer still to come. */
+  private sent = 0;
   private given = 0;
   private taking = false;
   private working = false;
@@ -72,7 +67,11 @@ export class Consumer<T> implements MonitoredStage, LeaseOwner {
       (lost) => this.onLost(lost),
       () => this.work(),
     );
-    this.settler = new Settler(group, (count, failure) => this.onSettled(count, failure));
+    this.settler = new Settler(
+      group,
+      (count) => this.onSent(count),
+      (count, failure) => this.onAnswered(count, failure),
+    );
     if (this.downstream === NOTHING) return; // it came while its pipeline drains
     this.probe = probeFrom(settings.monitor?.add(this));
     subscriber.add(() => this.end());
@@ -92,7 +91,12 @@ export class Consumer<T> implements MonitoredStage, LeaseOwner {
 
   /** Messages that it could have besides those that it has. */
   get requested(): number {
-    return this.stopped ? 0 : this.capacity - this.inFlight;
+    return this.stopped ? 0 : this.free;
+  }
+
+  /** Those that are as good as settled count once more, but not twice: a store that does not answer is not to be asked for ever more. */
+  private get free(): number {
+    return this.capacity - Math.max(this.inFlight - this.sent, this.inFlight - this.capacity);
   }
 
   get activity(): Activity {
@@ -114,7 +118,7 @@ export class Consumer<T> implements MonitoredStage, LeaseOwner {
     const kept = this.keeper.remove(lease);
     if (!kept) this.inFlight++; // it was lost, and is so by our clock only, perhaps: the store knows
     try {
-      lease.decided = this.decide(lease.message, outcome);
+      lease.decided = decide(lease.message, outcome, this.settings);
     } catch (error) {
       lease.failed(error);
       return this.onSettled(1, { error }); // the stream fails as well
@@ -126,25 +130,8 @@ export class Consumer<T> implements MonitoredStage, LeaseOwner {
     this.keeper.wake();
   }
 
-  /** One whose attempts are over is a dead letter. */
-  becomes({ attempt }: Message, outcome: Outcome): Outcome {
-    if (outcome.kind !== 'nack' || attempt < this.settings.maxAttempts) return outcome;
-    return { kind: 'dead', reason: 'attempts', error: outcome.error === undefined ? outcome.reason : outcome.error };
-  }
-
-  private decide(message: Message, said: Outcome): Decided {
-    const outcome = this.becomes(message, said);
-    if (outcome.kind === 'ack') return ACKED;
-    if (outcome.kind === 'release') return RELEASED;
-    const error = outcome.error === undefined ? undefined : textOf(outcome.error);
-    if (outcome.kind === 'nack') {
-      const { atLeast = 0 } = outcome;
-      const delay = outcome.delay ?? Math.max(atLeast, this.settings.backoff(message.attempt, outcome.error));
-      check('delay', DELAY, delay, 'nack');
-      return { kind: 'nack', delay: Math.min(delay, this.settings.maxDelay), reason: outcome.reason, error };
-    }
-    if (this.settings.discard) return ACKED;
-    return { kind: 'dead', delay: 0, reason: outcome.reason, error };
+  becomes(message: Message, outcome: Outcome): Outcome {
+    return becomes(message, outcome, this.settings.maxAttempts);
   }
 
   /** Gives what is held, and takes more: one loop at a time. */
@@ -197,7 +184,7 @@ export class Consumer<T> implements MonitoredStage, LeaseOwner {
   private take(): void {
     if (this.downstream.requested <= 0 || !this.caughtUp() || this.subscriber.closed) return;
     // There is demand only where nothing is held.
-    const want = Math.min(this.downstream.requested, this.capacity - this.inFlight, MOST);
+    const want = Math.min(this.downstream.requested, this.free, MOST);
     if (want <= 0) return;
     this.taking = true;
     try {
@@ -234,6 +221,17 @@ export class Consumer<T> implements MonitoredStage, LeaseOwner {
     else if (!this.subscriber.closed) return this.subscriber.error(error);
     this.work();
   };
+
+  /** What takes their places may be asked for at once: a store can settle and take in one go. */
+  private onSent(count: number): void {
+    this.sent += count;
+    this.work();
+  }
+
+  private onAnswered(count: number, failure: { readonly error: unknown } | undefined): void {
+    this.sent -= count;
+    this.onSettled(count, failure);
+  }
 
   private onSettled(count: number, failure: { readonly error: unknown } | undefined): void {
     this.inFlight -= count;
@@ -276,11 +274,3 @@ export class Consumer<T> implements MonitoredStage, LeaseOwner {
     }
   }
 }
-
-/** What was thrown, as text that a store can keep. */
-function textOf(error: unknown): string {
-  const text = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
-  return text.slice(0, LONGEST);
-}
-
-const LONGEST = 8_192;

@@ -13,6 +13,8 @@ export class Settler {
 
   constructor(
     private readonly group: StoreGroup,
+    /** Called when so many outcomes were handed to the store: what is asked of it now comes after them. */
+    private readonly onSent: (count: number) => void,
     /** Called with how many the store has answered for, or what it failed with. */
     private readonly onSettled: (count: number, failure: { readonly error: unknown } | undefined) => void,
   ) {}
@@ -41,17 +43,24 @@ export class Settler {
     }
     this.leases = [];
     this.state = 'settling';
-    const fail = (error: unknown): void => {
-      for (const lease of leases) lease.failed(error);
-      this.flush();
-      this.onSettled(leases.length, { error });
-    };
-    try {
-      this.group.settle(leases).then((answers) => this.onAnswers(leases, answers), fail);
-    } catch (error) {
-      fail(error);
-    }
+    this.ask(leases).then(
+      (answers) => this.onAnswers(leases, answers),
+      (error: unknown) => {
+        for (const lease of leases) lease.failed(error);
+        this.flush();
+        this.onSettled(leases.length, { error });
+      },
+    );
+    this.onSent(leases.length);
   };
+
+  private ask(leases: readonly QueueLease[]): Promise<readonly Settled[]> {
+    try {
+      return this.group.settle(leases);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
 
   private onAnswers(leases: readonly QueueLease[], answers: readonly Settled[]): void {
     for (let i = 0; i < leases.length; i++) {

@@ -117,7 +117,7 @@ export interface GroupTerms {
 export interface StoreGroup {
   /**
    * Takes messages that are due, `want` at most, and leases them to the caller. While there are none it waits; of those that wait, the
-   * first gets what comes first. Resolves with none when `signal` aborts, or the store is closed, and nothing was taken.
+   * first gets what comes first. It comes after the outcomes that were handed over before it. Resolves with none when `signal` aborts, or the store is closed, and nothing was taken.
    */
   take(want: number, signal: AbortSignal): Promise<readonly Message[]>;
   /**

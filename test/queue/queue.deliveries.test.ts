@@ -103,6 +103,64 @@ describe('demand', () => {
     expect(r.time.pending).toBe(0);
   });
 
+  test('what takes the places of settled ones is asked for in the same turn, after them', async () => {
+    const calls: string[] = [];
+    const r = rig(
+      {},
+      withGroup((group) => ({
+        take: (want, signal) => {
+          calls.push(`take ${want}`);
+          return group.take(want, signal);
+        },
+        settle: (outcomes) => {
+          calls.push(`settle ${outcomes.length}`);
+          return group.settle(outcomes);
+        },
+      })),
+    );
+    await r.orders.publishMany([1, 2, 3, 4]);
+    const c = r.consumer(2);
+    c.request(4);
+    await settled();
+    expect(calls).toEqual(['take 2']);
+    for (const delivery of c.values) void delivery.ack();
+    await null;
+    expect(calls).toEqual(['take 2', 'settle 2', 'take 2']);
+    await settled();
+    expect(valuesOf(c)).toEqual([1, 2, 3, 4]);
+    c.unsubscribe();
+  });
+
+  test('a store that does not answer is not asked for more than as many again', async () => {
+    let taken = 0;
+    const answers: (() => void)[] = [];
+    const r = rig(
+      {},
+      withGroup((group) => ({
+        take: async (want, signal) => {
+          const messages = await group.take(want, signal);
+          taken += messages.length;
+          return messages;
+        },
+        settle: async (outcomes) => {
+          await new Promise<void>((resolve) => answers.push(resolve));
+          return group.settle(outcomes);
+        },
+      })),
+    );
+    await r.orders.publishMany(Array.from({ length: 20 }, (_, i) => i));
+    const c = new ManualConsumer(r.orders.deliveries({ maxInFlight: 3 }), (delivery) => void delivery.ack());
+    c.request(20);
+    await settled();
+    expect(taken).toBe(6);
+    for (let answered = 0; taken < 20; answered++) {
+      answers[answered]!();
+      await settled();
+    }
+    expect(c.values).toHaveLength(20);
+    c.unsubscribe();
+  });
+
   test('a plain subscriber gets maxInFlight at once', async () => {
     const { orders, store } = rig();
     await orders.publishMany(Array.from({ length: 600 }, (_, i) => i));

@@ -35,6 +35,11 @@ export interface Request<R> {
 const HEAVY = 5_000;
 /** Milliseconds for which a request waits for others to let go of the file. */
 const PATIENCE = 30_000;
+/**
+ * Milliseconds for which it is tried again in each turn of the event loop. Others let go of the file for a part of a millisecond: who comes back
+ * after a timer's time misses that, again and again.
+ */
+const EAGER = 5;
 
 const PHASES: Readonly<Record<Phase, number>> = { settle: 0, put: 1, take: 2 };
 
@@ -85,7 +90,7 @@ export class Commits {
     this.retrying = undefined;
     const answers = this.carryOut(this.cut());
     if (this.isIdle) this.idle?.();
-    else if (this.retrying === undefined) this.flushing = setImmediate(this.flush);
+    else if (this.retrying === undefined) this.flushing ??= setImmediate(this.flush);
     for (const answer of answers) answer();
   };
 
@@ -172,7 +177,8 @@ export class Commits {
 
   private later(batch: Asked[], waited: number): void {
     this.asked = [...batch, ...this.asked];
-    this.retrying = setTimeout(this.flush, 1 + Math.random() * Math.min(10, 1 + waited / 20));
+    if (waited < EAGER) this.flushing = setImmediate(this.flush);
+    else this.retrying = setTimeout(this.flush, 1 + Math.random() * Math.min(10, 1 + waited / 20));
   }
 }
 

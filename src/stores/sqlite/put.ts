@@ -24,7 +24,7 @@ export function put(tx: Transaction, topic: TopicRow, messages: readonly NewMess
   if (whole && answers.includes('full')) return messages.map(() => 'full');
   const groups = tx.groupsOf(topic.id);
   const first = fresh.length === 0 ? 0 : tx.allocate(fresh.length * Math.max(1, groups.length));
-  groups.forEach(({ id }, index) => putIn(tx, topic, id, fresh, first, first + index * fresh.length));
+  groups.forEach(({ id }, index) => putIn(tx, topic, id, fresh, first, index * fresh.length));
   remember(tx, topic, fresh, first);
   return answers.map((answer) => {
     if (typeof answer !== 'number') return answer;
@@ -65,32 +65,44 @@ function putIn(
   group: number,
   messages: readonly NewMessage[],
   number: number,
-  first: number,
+  shift: number,
 ): void {
   if (messages.length === 0) return;
-  let values: SqliteValue[] = [];
-  for (const [index, message] of messages.entries()) {
-    addValues(values, group, message, number + index, first + index);
-    if (values.length < AT_ONCE * COLUMNS) continue;
-    tx.sql.addMessages.run(...values);
-    values = [];
-  }
-  for (let i = 0; i < values.length; i += COLUMNS) tx.sql.addMessage.run(...values.slice(i, i + COLUMNS));
+  const first = number + shift;
+  let from = 0; // those before it are added
+  messages.forEach((message, index) => {
+    const usual = isUsual(message);
+    if (usual && index + 1 < from + AT_ONCE) return;
+    if (usual) addUsual(tx, group, messages.slice(from, index + 1), shift, first + from);
+    else for (; from <= index; from++) addOne(tx, group, messages[from]!, shift, first + from);
+    from = index + 1;
+  });
+  for (; from < messages.length; from++) addOne(tx, group, messages[from]!, shift, first + from);
   messages.forEach((message, index) => place(tx, terms.order, group, message, first + index));
   tx.addLive(topic, group, messages.length);
   tx.stirred.add(group);
 }
 
-/** Values of a row of `sluice_message`. */
-const COLUMNS = 10;
+function isUsual({ deadline, headers, body }: NewMessage): boolean {
+  return deadline === undefined && headers === undefined && (typeof body !== 'string' || isPlain(body));
+}
 
-function addValues(values: SqliteValue[], group: number, message: NewMessage, number: number, id: number): void {
+/** Adds `AT_ONCE` messages. */
+function addUsual(tx: Transaction, group: number, messages: readonly NewMessage[], shift: number, first: number): void {
+  const values: SqliteValue[] = [];
+  for (const { priority, publishedAt, key, body } of messages) {
+    values.push(0 - priority, publishedAt, storedOrNull(key), body);
+  }
+  tx.sql.addUsual.run({ id: first, grp: group, shift }, ...values);
+}
+
+function addOne(tx: Transaction, group: number, message: NewMessage, shift: number, id: number): void {
   const { body, priority, publishedAt, deadline = null, headers } = message;
   const key = storedOrNull(message.key);
   const wide = typeof body === 'string' && !isPlain(body);
   const written = headers === undefined ? null : JSON.stringify(headers);
   const kept = wide ? stored(body) : body;
-  values.push(id, group, number, 0 - priority, publishedAt, deadline, key, written, wide ? 1 : null, kept);
+  tx.sql.addMessage.run(id, group, shift, 0 - priority, publishedAt, deadline, key, written, wide ? 1 : null, kept);
 }
 
 function place(tx: Transaction, order: Order, group: number, message: NewMessage, id: number): void {

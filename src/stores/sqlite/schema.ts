@@ -20,7 +20,8 @@ export const RETRYING = 1;
 export const SCHEDULED = 2;
 
 /**
- * Columns that are no plain words: `number` is the message's id, the same in all groups; `rank` the priority, negated; `form` 1 for a body
+ * Columns that are no plain words: `number` is the message's id, the same in all groups, and `shift`
+ * what a copy's own id is more than that, which is 0 for most, and takes no room; `rank` the priority, negated; `form` 1 for a body
  * that is a string in UTF-16; `since` when the wait began; `token` what the one who holds the lease has to know, 0 where nobody does.
  */
 const FIRST = `
@@ -31,7 +32,7 @@ INSERT INTO sluice_counter VALUES (0, 1);
 CREATE TABLE sluice_topic (id INTEGER PRIMARY KEY, name NOT NULL UNIQUE, sorting TEXT NOT NULL);
 CREATE TABLE sluice_group (id INTEGER PRIMARY KEY, topic INTEGER NOT NULL, name NOT NULL, UNIQUE (topic, name));
 CREATE TABLE sluice_message (
-  id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, number INTEGER NOT NULL, rank INTEGER NOT NULL,
+  id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, shift INTEGER NOT NULL, rank INTEGER NOT NULL,
   published NUMERIC NOT NULL, deadline NUMERIC, key, headers TEXT, form INTEGER, body NOT NULL
 );
 CREATE TABLE sluice_ready (

@@ -91,7 +91,7 @@ export function revive(tx: Transaction, group: GroupRow, room: number, dead: rea
     const row = tx.sql.deadLine.get(id);
     if (row === undefined || count >= room) continue;
     const fresh = tx.allocate(1);
-    tx.sql.revive.run(fresh, id);
+    tx.sql.revive.run({ fresh }, id);
     tx.sql.removeDead.run(id);
     append(tx, group.id, lineOf(group.order, row.key), { id: fresh, rank: row.rank });
     count++;

@@ -172,7 +172,7 @@ const MANY = Number.MAX_SAFE_INTEGER;
 function letterOf(row: DeadRow, file: string): StoreDeadLetter {
   return {
     id: idOf(file, row.number),
-    body: bodyOf(row),
+    body: bodyOf(row.body, row.form),
     key: restoredOrUndefined(row.key),
     headers: headersOf(row.headers),
     priority: 0 - row.rank,

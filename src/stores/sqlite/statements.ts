@@ -1,9 +1,8 @@
 /** The statements of one connection, prepared once. */
-import { prepare, type Prepared, type SqliteDatabase } from './driver.js';
+import { prepare, prepareTuples, type Prepared, type SqliteDatabase } from './driver.js';
 import type { Stored } from './text.js';
 
-/** What a message carries. */
-export interface Carried {
+export interface DeadRow {
   readonly id: number;
   readonly number: number;
   readonly rank: number;
@@ -14,9 +13,6 @@ export interface Carried {
   readonly form: number | null;
   readonly body: Stored;
   readonly attempts: number;
-}
-
-export interface DeadRow extends Carried {
   readonly died: number;
   readonly reason: Stored;
   readonly error: Stored | null;
@@ -38,10 +34,20 @@ export interface DueRow {
   readonly key: Stored | null;
 }
 
-/** What is ready, with the end of the row that has it. */
-export interface ReadyRow extends Carried {
-  readonly last: number;
-}
+/** What is ready. `last` is the end of the row that has it. */
+export type ReadyRow = readonly [
+  id: number,
+  last: number,
+  attempts: number,
+  shift: number,
+  rank: number,
+  published: number,
+  deadline: number | null,
+  key: Stored | null,
+  headers: string | null,
+  form: number | null,
+  body: Stored,
+];
 
 export interface LeaseRow {
   readonly token: number;
@@ -58,11 +64,11 @@ export interface Counted {
   readonly first: number | null;
 }
 
-const CARRIED = 'number, rank, published, deadline, key, headers, form, body';
+const CARRIED = 'rank, published, deadline, key, headers, form, body';
 
-const ROW = '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
-/** Messages that `addMessages` adds: a call for several costs a third less than one for each. */
-export const AT_ONCE = 16;
+/** Messages that `addUsual` adds: a call for several costs a third less than one for each. */
+export const AT_ONCE = 32;
+const USUAL = Array.from({ length: AT_ONCE }, (_, i) => `($id + ${i}, $grp, $shift, ?, ?, ?, ?)`).join();
 
 export class Statements {
   readonly begin: Prepared<never>;
@@ -84,14 +90,15 @@ export class Statements {
   readonly addLive: Prepared<never>;
 
   readonly addMessage: Prepared<never>;
-  readonly addMessages: Prepared<never>;
+  /** Those with no deadline, headers and form, whose ids follow each other. */
+  readonly addUsual: Prepared<never>;
   readonly removeMessages: Prepared<never>;
   readonly lineOf: Prepared<{ rank: number; key: Stored | null }>;
   readonly published: Prepared<{ published: number }>;
 
   readonly addHeads: Prepared<never>;
   readonly addReady: Prepared<never>;
-  readonly firstReady: Prepared<ReadyRow>;
+  readonly firstReady: Pick<Prepared<ReadyRow>, 'all'>;
   readonly anyReady: Prepared<object>;
   readonly removeReadyUpTo: Prepared<never>;
   readonly removeReady: Prepared<never>;
@@ -158,9 +165,10 @@ export class Statements {
     this.live = sql('SELECT value AS live FROM sluice_counter WHERE id = ?');
     this.addLive = sql('UPDATE sluice_counter SET value = value + ? WHERE id = ?');
 
-    const insert = `INSERT INTO sluice_message (id, grp, ${CARRIED}) VALUES `;
-    this.addMessage = sql(insert + ROW);
-    this.addMessages = sql(insert + Array.from({ length: AT_ONCE }, () => ROW).join());
+    this.addMessage = sql(
+      `INSERT INTO sluice_message (id, grp, shift, ${CARRIED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.addUsual = sql(`INSERT INTO sluice_message (id, grp, shift, rank, published, key, body) VALUES ${USUAL}`);
     this.removeMessages = sql('DELETE FROM sluice_message WHERE id BETWEEN ? AND ?');
     this.lineOf = sql('SELECT rank, key FROM sluice_message WHERE id = ?');
     this.published = sql('SELECT published FROM sluice_message WHERE id = ?');
@@ -169,8 +177,9 @@ export class Statements {
       'INSERT INTO sluice_ready SELECT grp, rank, id, id, 0, 0 FROM sluice_message WHERE id BETWEEN ? AND ?',
     );
     this.addReady = sql('INSERT INTO sluice_ready VALUES (?, ?, ?, ?, ?, ?)');
-    this.firstReady = sql(
-      `SELECT m.id, m.number, m.rank, m.published, m.deadline, m.key, m.headers, m.form, m.body, r.attempts, r.last
+    this.firstReady = prepareTuples(
+      database,
+      `SELECT m.id, r.last, r.attempts, m.shift, m.rank, m.published, m.deadline, m.key, m.headers, m.form, m.body
        FROM sluice_ready r CROSS JOIN sluice_message m ON m.id BETWEEN r.id AND r.last
        WHERE r.grp = ? ORDER BY r.rank, r.id, m.id LIMIT ?`,
     );
@@ -224,8 +233,8 @@ export class Statements {
     this.countBlocked = sql('SELECT count(*) AS count, min(id) AS first FROM sluice_blocked WHERE grp = ?');
 
     this.bury = sql(
-      `INSERT INTO sluice_dead (id, grp, died, attempts, reason, error, ${CARRIED})
-       SELECT ?, grp, ?, ?, ?, ?, ${CARRIED} FROM sluice_message WHERE id = ?`,
+      `INSERT INTO sluice_dead (id, grp, died, attempts, reason, error, number, ${CARRIED})
+       SELECT ?, grp, ?, ?, ?, ?, id - shift, ${CARRIED} FROM sluice_message WHERE id = ?`,
     );
     this.dead = sql(`SELECT * FROM sluice_dead WHERE grp = ? AND id > ? AND +died > ? ORDER BY id LIMIT ?`);
     // `+`: by its number, and not by its age, which is true of all.
@@ -238,7 +247,8 @@ export class Statements {
     );
     this.removeDead = sql('DELETE FROM sluice_dead WHERE id = ?');
     this.revive = sql(
-      `INSERT INTO sluice_message (id, grp, ${CARRIED}) SELECT ?, grp, ${CARRIED} FROM sluice_dead WHERE id = ?`,
+      `INSERT INTO sluice_message (id, grp, shift, ${CARRIED})
+       SELECT $fresh, grp, $fresh - number, ${CARRIED} FROM sluice_dead WHERE id = ?`,
     );
 
     this.remembered = sql('SELECT number, until FROM sluice_dedupe WHERE topic = ? AND name = ? AND until > ?');

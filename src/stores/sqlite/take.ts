@@ -50,7 +50,7 @@ export function take(tx: Transaction, group: GroupRow, want: number, visibility:
   if (rows.length === 0) return [];
   const token = tx.allocate(1);
   const members = new Members();
-  for (const { id, attempts } of rows) members.add(id, attempts + 1);
+  for (const [id, , attempts] of rows) members.add(id, attempts + 1);
   tx.leases.begin(group.id, token, tx.now + visibility, members);
   return rows.map((row) => new Taken(row, owner, token, group.file));
 }
@@ -62,14 +62,15 @@ function withdrawFirst(tx: Transaction, group: number, want: number): ReadyRow[]
   let size = 0;
   for (let page = Math.min(want, FEW); page > 0;) {
     const rows = tx.sql.firstReady.all(group, page);
-    const last = rows.at(-1);
-    if (last === undefined) break;
-    tx.sql.removeReadyUpTo.run(group, last.rank, last.id);
+    const latest = rows.at(-1);
+    if (latest === undefined) break;
+    const [id, last, , , rank] = latest;
+    tx.sql.removeReadyUpTo.run(group, rank, id);
     // The rest of a row of which only the first were taken out.
-    if (last.id < last.last) tx.sql.addReady.run(group, last.rank, last.id + 1, last.last, 0, 0);
+    if (id < last) tx.sql.addReady.run(group, rank, id + 1, last, 0, 0);
     for (const row of rows) {
       all.push(row);
-      size += row.body.length;
+      size += row[10].length;
     }
     if (rows.length < page) break;
     const fits = Math.floor(((LARGE - size) * all.length) / Math.max(1, size));

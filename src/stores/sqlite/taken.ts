@@ -1,5 +1,5 @@
 import type { Headers, Message } from '../../queue/store.js';
-import type { Carried } from './statements.js';
+import type { ReadyRow } from './statements.js';
 import { restored, restoredOrUndefined, type Stored } from './text.js';
 
 /** A message that was given out: it knows its row, and the token of its lease. */
@@ -15,17 +15,17 @@ export class Taken implements Message {
   /** Private in earnest: whoever prints a message, or compares two, looks at what was put. */
   readonly #lease: Lease;
 
-  constructor(row: Carried, owner: object, token: number, file: string) {
-    const { headers, deadline } = row;
-    this.id = idOf(file, row.number);
-    this.body = bodyOf(row);
-    this.key = restoredOrUndefined(row.key);
+  constructor(row: ReadyRow, owner: object, token: number, file: string) {
+    const [id, , attempts, shift, rank, published, deadline, key, headers, form, body] = row;
+    this.id = idOf(file, id - shift);
+    this.body = bodyOf(body, form);
+    this.key = restoredOrUndefined(key);
     this.headers = headersOf(headers);
-    this.priority = 0 - row.rank;
-    this.publishedAt = row.published;
+    this.priority = 0 - rank;
+    this.publishedAt = published;
     this.deadline = deadline ?? undefined;
-    this.attempt = row.attempts + 1;
-    this.#lease = { owner, id: row.id, token, rank: row.rank, key: row.key };
+    this.attempt = attempts + 1;
+    this.#lease = { owner, id, token, rank, key };
   }
 
   /** The lease of `message`, where `owner` gave it out. */
@@ -55,7 +55,7 @@ export function numberOf(file: string, id: string): number | undefined {
   return /^[1-9]\d{0,15}$/.test(digits) ? Number(digits) : undefined;
 }
 
-export function bodyOf({ body, form }: Pick<Carried, 'body' | 'form'>): string | Uint8Array {
+export function bodyOf(body: Stored, form: number | null): string | Uint8Array {
   if (typeof body === 'string') return body;
   if (form === 1) return restored(body);
   return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);

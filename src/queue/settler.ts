@@ -58,7 +58,7 @@ export class Settler {
     try {
       return this.group.settle(leases);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 

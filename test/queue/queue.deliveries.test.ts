@@ -124,7 +124,7 @@ describe('demand', () => {
     await settled();
     expect(calls).toEqual(['take 2']);
     for (const delivery of c.values) void delivery.ack();
-    await null;
+    await Promise.resolve();
     expect(calls).toEqual(['take 2', 'settle 2', 'take 2']);
     await settled();
     expect(valuesOf(c)).toEqual([1, 2, 3, 4]);

@@ -26,6 +26,10 @@ export const SIGNAL: Rule = [
   'an AbortSignal',
   (value: Partial<AbortSignal> | null) => typeof value?.addEventListener === 'function',
 ];
+export const SCHEDULER: Rule = [
+  'a SchedulerLike',
+  (value: { now?: unknown } | null) => typeof value?.now === 'function',
+];
 export const STRING: Rule = ['a string', (value: unknown) => typeof value === 'string'];
 
 /** The same rule for an option that can not be left out. */

@@ -47,12 +47,15 @@ function compare(cases, rounds = ROUNDS) {
 export const parts = {
   machine: () => ({ ...disk(), node: process.version, system: release() }),
   publish: () =>
-    compare({
-      'raw, 64 a transaction': ['raw.publish', { n: 256_000 * scale, batch: 64 }],
-      '64 publishers': ['ours.publish', { n: 256_000 * scale, batch: 64 }],
-      'raw, 1,000 a transaction': ['raw.publish', { n: 800_000 * scale, batch: 1_000 }],
-      'publishMany of 1,000': ['ours.publish', { n: 800_000 * scale, batch: 1_000, many: true }],
-    }),
+    compare(
+      {
+        'raw, 64 a transaction': ['raw.publish', { n: 128_000 * scale, batch: 64 }],
+        '64 publishers': ['ours.publish', { n: 128_000 * scale, batch: 64 }],
+        'raw, 1,000 a transaction': ['raw.publish', { n: 400_000 * scale, batch: 1_000 }],
+        'publishMany of 1,000': ['ours.publish', { n: 400_000 * scale, batch: 1_000, many: true }],
+      },
+      quick ? 1 : 9,
+    ),
   consume: () =>
     compare({
       'raw, 100 a transaction': ['raw.consume', { n: 200_000 * scale }],

@@ -1,8 +1,7 @@
 /** A graceful end: nothing more is taken, what was accepted is done, and one learns what became of it. */
 import { asyncScheduler, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
-import { checkOptions, expected, required, type Rule } from '../options.js';
+import { checkOptions, expected, required, SCHEDULER, type Rule } from '../options.js';
 import { beforeEnd, ignoresValues, upstreamOf, type Counting, type Draining, type Upstream } from './demand.js';
-import { SCHEDULER } from './stageOptions.js';
 import { SteadyTime } from './steadyTime.js';
 import { Timer } from './timer.js';
 import { guarded } from './unhandled.js';

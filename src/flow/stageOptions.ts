@@ -1,6 +1,6 @@
 /** What users give to every stage, and what they see of it. */
 import type { SchedulerLike } from 'rxjs';
-import { FUNCTION, STRING, type Rule } from '../options.js';
+import { FUNCTION, SCHEDULER, STRING, type Rule } from '../options.js';
 import type { PoolFigures } from './concurrency.js';
 import type { Demand } from './demand.js';
 
@@ -121,7 +121,6 @@ interface OnDrop<T> {
 }
 
 /** The rule of `scheduler`. */
-export const SCHEDULER: Rule = ['a SchedulerLike', (value: SchedulerLike | null) => typeof value?.now === 'function'];
 
 /** The rules of those options, for `checkOptions`. */
 export const STAGE_RULES: Record<keyof StageOptions, Rule> = {

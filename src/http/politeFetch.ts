@@ -2,9 +2,8 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import type { RetryBudget } from '../flow/control/retryBudget.js';
 import { BUDGET } from '../flow/operators/poolRetry.js';
-import { SCHEDULER } from '../flow/stageOptions.js';
 import { SteadyTime } from '../flow/steadyTime.js';
-import { checkOptions, FUNCTION } from '../options.js';
+import { checkOptions, FUNCTION, SCHEDULER } from '../options.js';
 import type { Pace } from './pace.js';
 import { Paces } from './paces.js';
 import { retryAfterOf, sentAt, standingOf } from './standing.js';

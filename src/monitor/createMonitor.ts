@@ -1,6 +1,5 @@
 /** Watches stages at work: what goes through them, where their time goes, and what limits the pipeline. */
-import { checkOptions, DURATION, type Rule } from '../options.js';
-import { SCHEDULER } from '../flow/stageOptions.js';
+import { checkOptions, DURATION, SCHEDULER, type Rule } from '../options.js';
 import { Monitor, type MonitorOptions } from './monitor.js';
 
 /**

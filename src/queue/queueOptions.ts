@@ -2,8 +2,7 @@
 import type { SchedulerLike } from 'rxjs';
 import type { Backoff } from '../flow/control/backoff.js';
 import { BACKOFF } from '../flow/control/backoffDelay.js';
-import { SCHEDULER } from '../flow/stageOptions.js';
-import { COUNT, DURATION, FUNCTION, POSITIVE, type Rule } from '../options.js';
+import { COUNT, DURATION, FUNCTION, POSITIVE, SCHEDULER, type Rule } from '../options.js';
 import { CODEC, type Codec } from './codec.js';
 import type { Order } from './store.js';
 

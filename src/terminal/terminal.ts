@@ -1,9 +1,8 @@
 /** A live view of a monitor in a terminal. */
 import { asyncScheduler, Subscription, type Observable, type SchedulerAction, type SchedulerLike } from 'rxjs';
-import { SCHEDULER } from '../flow/stageOptions.js';
 import type { Snapshot, Stall } from '../monitor/index.js';
 import { unref } from '../monitor/ticker.js';
-import { BOOLEAN, check, checkOptions, COUNT, type Rule } from '../options.js';
+import { BOOLEAN, check, checkOptions, COUNT, SCHEDULER, type Rule } from '../options.js';
 import { frame, type SeenStall } from './frame.js';
 import { Log } from './log.js';
 import { Screen, sizeOf, type TerminalOutput } from './screen.js';

@@ -1,8 +1,7 @@
 /** A bound on retries: a part of the calls. */
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import { RetryBudgetState } from '../../core/retryBudget.js';
-import { checkOptions, type Rule } from '../../options.js';
-import { SCHEDULER } from '../stageOptions.js';
+import { checkOptions, SCHEDULER, type Rule } from '../../options.js';
 import { SteadyTime } from '../steadyTime.js';
 
 /** Options of `retryBudget`. */

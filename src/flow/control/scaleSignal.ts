@@ -3,9 +3,18 @@ import { asyncScheduler, Observable, type SchedulerLike } from 'rxjs';
 import { LittleLaw } from '../../core/littleLaw.js';
 import { SteadyClock } from '../../core/steadyClock.js';
 import { ReturnError } from '../../errors.js';
-import { checkOptions, checkRange, DURATION, COUNT, FUNCTION, POSITIVE, required, shown } from '../../options.js';
+import {
+  checkOptions,
+  checkRange,
+  COUNT,
+  DURATION,
+  FUNCTION,
+  POSITIVE,
+  required,
+  SCHEDULER,
+  shown,
+} from '../../options.js';
 import type { ConcurrencyRule, ConcurrencyWatcher, PoolFigures, ScaledPool } from '../concurrency.js';
-import { SCHEDULER } from '../stageOptions.js';
 import { SteadyTime } from '../steadyTime.js';
 import { Timer } from '../timer.js';
 import { PoolWatcher, type ConcurrencyControl } from './poolWatcher.js';

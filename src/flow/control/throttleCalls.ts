@@ -2,8 +2,7 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import { AdaptiveThrottle } from '../../core/adaptiveThrottle.js';
 import { ThrottledError } from '../../errors.js';
-import { check, checkOptions, DURATION, FUNCTION, type Rule } from '../../options.js';
-import { SCHEDULER } from '../stageOptions.js';
+import { check, checkOptions, DURATION, FUNCTION, SCHEDULER, type Rule } from '../../options.js';
 import { SteadyTime } from '../steadyTime.js';
 import { isOverload } from './overload.js';
 

@@ -1,9 +1,8 @@
 /** The sliding window: a quota that holds wherever one begins to count. */
 import type { SchedulerLike } from 'rxjs';
 import { WindowLog } from '../../core/windowLog.js';
-import { checkOptions, DURATION, required } from '../../options.js';
+import { checkOptions, DURATION, required, SCHEDULER } from '../../options.js';
 import { Limiter } from '../limiter.js';
-import { SCHEDULER } from '../stageOptions.js';
 import { RATE } from './tokenBucket.js';
 
 /** Options of `slidingWindow`. */

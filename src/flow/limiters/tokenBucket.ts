@@ -1,9 +1,8 @@
 /** The token bucket: a rate with bursts. */
 import type { SchedulerLike } from 'rxjs';
 import { Gcra } from '../../core/gcra.js';
-import { check, checkOptions, DURATION, required, type Rule } from '../../options.js';
+import { check, checkOptions, DURATION, required, SCHEDULER, type Rule } from '../../options.js';
 import { Limiter } from '../limiter.js';
-import { SCHEDULER } from '../stageOptions.js';
 
 /** Options of `tokenBucket`. */
 export interface TokenBucketOptions {

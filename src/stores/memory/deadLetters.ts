@@ -68,7 +68,8 @@ interface Dead extends Linked<Dead> {
 }
 
 function shown({ id, stored, letter }: Dead): StoreDeadLetter {
-  const { body, key, headers, priority, publishedAt, deadline } = stored.content;
+  const { body, publishedAt } = stored;
+  const { key, headers, priority, deadline } = stored.rest;
   return {
     id,
     body: copied(body),

@@ -260,9 +260,9 @@ export class MemoryGroup implements StoreGroup, Giver {
     return this.topic.idOf(nr);
   }
 
-  private keyOf({ content }: Stored): string | undefined {
+  private keyOf({ rest }: Stored): string | undefined {
     const { order } = this.topic;
-    return order === 'key' ? content.key : order === 'queue' ? '' : undefined;
+    return order === 'key' ? rest.key : order === 'queue' ? '' : undefined;
   }
 
   /** While somebody waits, for when the next is due. */
@@ -276,7 +276,7 @@ export class MemoryGroup implements StoreGroup, Giver {
 
   private oldest(): number | undefined {
     let oldest = Infinity;
-    const look = ({ content }: Stored): void => void (oldest = Math.min(oldest, content.publishedAt));
+    const look = ({ publishedAt }: Stored): void => void (oldest = Math.min(oldest, publishedAt));
     for (const stored of this.turns.firsts()) look(stored);
     this.retries.all.forEach(look);
     this.scheduled.all.forEach(look);

@@ -1,6 +1,6 @@
 /** A store in the memory of this process. */
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
-import { checkOptions, expected, type Rule } from '../../options.js';
+import { checkOptions, expected, SCHEDULER, type Rule } from '../../options.js';
 import type { Store, StoreFeatures, StoreTopic, TopicTerms } from '../../queue/store.js';
 import { Breath } from './breath.js';
 import { MemoryClock } from './memoryClock.js';
@@ -38,7 +38,6 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
   return new MemoryStore(options.scheduler ?? asyncScheduler);
 }
 
-const SCHEDULER: Rule = ['a SchedulerLike', (value: SchedulerLike | null) => typeof value?.now === 'function'];
 const RULES: Record<keyof MemoryStoreOptions, Rule> = { scheduler: SCHEDULER };
 
 const FEATURES: StoreFeatures = {

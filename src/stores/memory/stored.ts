@@ -15,7 +15,9 @@ export class Stored implements Keyed<Stored> {
   nr = 0;
   turn = 0;
   attempts = 0;
-  content: Content = NOTHING;
+  body: string | Uint8Array = '';
+  publishedAt = 0;
+  rest: Rest = NOTHING;
   /** The last lease, until it is settled or somebody else has the message. */
   lease: Given | undefined = undefined;
   older: Stored | undefined = undefined;
@@ -26,27 +28,18 @@ export class Stored implements Keyed<Stored> {
   keyLine: KeyLine<Stored> | undefined = undefined;
 
   get priority(): number {
-    return this.content.priority;
+    return this.rest.priority;
   }
 }
 
-/** What was put. */
-export type Content = Pick<NewMessage, 'body' | 'key' | 'headers' | 'priority' | 'publishedAt' | 'deadline'>;
+/** What most messages have none of: those share one. An object of its own for each costs more, where many wait, than all the rest. */
+type Rest = Pick<NewMessage, 'key' | 'headers' | 'priority' | 'deadline'>;
 
-const NOTHING: Content = {
-  body: '',
-  key: undefined,
-  headers: undefined,
-  priority: 0,
-  publishedAt: 0,
-  deadline: undefined,
-};
+const NOTHING: Rest = { key: undefined, headers: undefined, priority: 0, deadline: undefined };
 
-/** What of `message` is kept: the object itself, unless it holds something that its owner may change. */
-function kept(message: NewMessage): Content {
-  const { body, headers } = message;
-  if (typeof body === 'string' && headers === undefined) return message;
-  return { ...message, body: copied(body), headers: headers && Object.freeze({ ...headers }) };
+function restOf({ key, headers, priority, deadline }: NewMessage): Rest {
+  if (key === undefined && headers === undefined && priority === 0 && deadline === undefined) return NOTHING;
+  return { key, headers: headers && Object.freeze({ ...headers }), priority, deadline };
 }
 
 /** Those to use again: where many messages wait for long, new objects cost more (promoted, then collected) than all the rest. */
@@ -60,14 +53,17 @@ export class Spares {
     stored.older = undefined;
     stored.nr = stored.turn = nr;
     stored.attempts = 0;
-    stored.content = kept(message);
+    stored.body = copied(message.body);
+    stored.publishedAt = message.publishedAt;
+    stored.rest = restOf(message);
     return stored;
   }
 
   /** `stored` is in no place any more. */
   add(stored: Stored): void {
     stored.state = 'gone';
-    stored.content = NOTHING; // a message that left must not be kept alive
+    stored.body = ''; // what left must not be kept alive
+    stored.rest = NOTHING;
     stored.lease = stored.keyLine = undefined;
     stored.older = this.spare;
     this.spare = stored;
@@ -88,38 +84,35 @@ export interface Giver {
 export class Given implements Message {
   readonly body: string | Uint8Array;
   readonly attempt: number;
-  private readonly content: Content;
+  readonly publishedAt: number;
+  private readonly rest: Rest;
   private readonly nr: number;
 
   constructor(
     readonly stored: Stored,
     readonly giver: Giver,
   ) {
-    const { content } = stored;
-    this.content = content;
-    this.body = copied(content.body);
+    this.body = copied(stored.body);
     this.attempt = stored.attempts;
+    this.publishedAt = stored.publishedAt;
+    this.rest = stored.rest;
     this.nr = stored.nr;
   }
 
   get key(): string | undefined {
-    return this.content.key;
+    return this.rest.key;
   }
 
   get headers(): Headers | undefined {
-    return this.content.headers;
+    return this.rest.headers;
   }
 
   get priority(): number {
-    return this.content.priority;
-  }
-
-  get publishedAt(): number {
-    return this.content.publishedAt;
+    return this.rest.priority;
   }
 
   get deadline(): number | undefined {
-    return this.content.deadline;
+    return this.rest.deadline;
   }
 
   /** Made when it is looked at: as text it costs more than the rest of the message. */

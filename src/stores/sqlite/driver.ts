@@ -1,6 +1,7 @@
 /** SQLite itself: the package better-sqlite3, or what Node brings along. Their statements are nearly the same. */
 import { createRequire } from 'node:module';
 import { MissingPackageError } from '../../errors.js';
+import type { Rule } from '../../options.js';
 
 /**
  * A connection: a `Database` of better-sqlite3, or a `DatabaseSync` of `node:sqlite`. What their statements have is typed so differently that no
@@ -11,8 +12,14 @@ export interface SqliteDatabase {
   prepare(sql: string): object;
 }
 
+export const DATABASE: Rule = [
+  'a connection of better-sqlite3 or `node:sqlite`',
+  (value: Partial<SqliteDatabase> | null | undefined) =>
+    typeof value?.prepare === 'function' && typeof value.exec === 'function',
+];
+
 /** A statement of such a connection. */
-export interface SqliteStatement {
+interface SqliteStatement {
   run(...values: SqliteValue[]): { changes: number | bigint };
   get(...values: SqliteValue[]): unknown;
   all(...values: SqliteValue[]): unknown[];

@@ -1,8 +1,18 @@
 /** Remembers which messages were handled, in the transaction in which they are. */
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import { ReturnError } from '../../errors.js';
-import { check, checkOptions, DURATION, expected, FUNCTION, required, STRING, type Rule } from '../../options.js';
-import { inTransaction, prepare, type SqliteDatabase } from './driver.js';
+import {
+  check,
+  checkOptions,
+  DURATION,
+  expected,
+  FUNCTION,
+  required,
+  SCHEDULER,
+  STRING,
+  type Rule,
+} from '../../options.js';
+import { DATABASE, inTransaction, prepare, type SqliteDatabase } from './driver.js';
 import { stored } from './text.js';
 
 /** Options of `processedOnce`. */
@@ -21,12 +31,6 @@ export interface ProcessedOptions {
 const MONTH = 2_592_000_000;
 /** Of those whose time is over so many go at a call: more than come. */
 const GO = 10;
-const SCHEDULER: Rule = ['a SchedulerLike', (value: SchedulerLike | null) => typeof value?.now === 'function'];
-const DATABASE: Rule = [
-  'a connection of better-sqlite3 or `node:sqlite`',
-  (value: Partial<SqliteDatabase> | null | undefined) =>
-    typeof value?.prepare === 'function' && typeof value.exec === 'function',
-];
 const RULES: Record<keyof ProcessedOptions, Rule> = {
   scope: required(STRING),
   keepFor: [DURATION[0], (value: number) => typeof value === 'number' && value > 0],

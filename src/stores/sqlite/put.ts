@@ -20,42 +20,37 @@ export function weightOf(messages: readonly NewMessage[]): number {
 
 export function put(tx: Transaction, topic: TopicRow, messages: readonly NewMessage[], whole: boolean): PutAnswer[] {
   const fresh: NewMessage[] = [];
-  const answers = plan(tx, topic, messages, fresh);
+  const first = tx.upcoming;
+  const answers = plan(tx, topic, messages, first, fresh);
   if (whole && answers.includes('full')) return messages.map(() => 'full');
+  if (fresh.length === 0) return answers;
   const groups = tx.groupsOf(topic.id);
-  const first = fresh.length === 0 ? 0 : tx.allocate(fresh.length * Math.max(1, groups.length));
+  tx.allocate(fresh.length * Math.max(1, groups.length));
   groups.forEach(({ id }, index) => putIn(tx, topic, id, fresh, first, index * fresh.length));
   remember(tx, topic, fresh, first);
-  return answers.map((answer) => {
-    if (typeof answer !== 'number') return answer;
-    const duplicate = answer < 0;
-    return { id: idOf(tx.file, first + (duplicate ? ~answer : answer)), duplicate };
-  });
+  return answers;
 }
 
-/**
- * Which are duplicates, which are put, and for which there is no room. For one that is put it is not known yet which number it gets: how many of
- * those are before it; `~` of that for a duplicate of one of them.
- */
+/** Which are duplicates, which are put, with numbers from `first` on, and for which there is no room. */
 function plan(
   tx: Transaction,
   { id, terms }: TopicRow,
   messages: readonly NewMessage[],
+  first: number,
   fresh: NewMessage[],
-): (PutAnswer | number)[] {
+): PutAnswer[] {
   const room = terms.capacity === Infinity ? Infinity : terms.capacity - tx.mostOf(id);
   let names: Map<string, number> | undefined;
   return messages.map((message) => {
     const { dedupeId } = message;
     if (dedupeId !== undefined) {
-      const number = remembered(tx, id, terms.dedupeWindow, dedupeId);
-      if (number !== undefined) return { id: idOf(tx.file, number), duplicate: true };
-      const before = names?.get(dedupeId);
-      if (before !== undefined) return ~before;
+      const before = remembered(tx, id, terms.dedupeWindow, dedupeId) ?? names?.get(dedupeId);
+      if (before !== undefined) return { id: idOf(tx.file, before), duplicate: true };
     }
     if (fresh.length >= room) return 'full';
-    if (dedupeId !== undefined) (names ??= new Map<string, number>()).set(dedupeId, fresh.length);
-    return fresh.push(message) - 1;
+    const number = first + fresh.push(message) - 1;
+    if (dedupeId !== undefined) (names ??= new Map<string, number>()).set(dedupeId, number);
+    return { id: idOf(tx.file, number), duplicate: false };
   });
 }
 
@@ -67,7 +62,6 @@ function putIn(
   number: number,
   shift: number,
 ): void {
-  if (messages.length === 0) return;
   const first = number + shift;
   let from = 0; // those before it are added
   messages.forEach((message, index) => {

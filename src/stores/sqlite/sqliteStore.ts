@@ -1,10 +1,10 @@
 /** A store in an SQLite file. */
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
-import { checkOptions, expected, STRING, type Rule } from '../../options.js';
+import { checkOptions, expected, SCHEDULER, STRING, type Rule } from '../../options.js';
 import { StoreError } from '../../queue/errors.js';
 import type { Order, Store, StoreFeatures, StoreTopic, TopicTerms } from '../../queue/store.js';
 import { Core } from './core.js';
-import type { SqliteDatabase } from './driver.js';
+import { DATABASE, type SqliteDatabase } from './driver.js';
 import { adopt, openPath, patiently, type Connection, type Durability } from './open.js';
 import { SqliteTopic } from './sqliteTopic.js';
 import { stored } from './text.js';
@@ -73,12 +73,7 @@ function coreOf(connection: Connection, scheduler: SchedulerLike): Core {
 }
 
 const PATH: Rule = ['a path, or a `database` instead', (value: unknown) => STRING[1](value as never) && value !== ''];
-const DATABASE: Rule = [
-  'a connection of better-sqlite3 or `node:sqlite`',
-  (value: Partial<SqliteDatabase> | null) => typeof value?.prepare === 'function' && typeof value.exec === 'function',
-];
 const DURABILITY: Rule = ["'full' or 'normal'", (value: unknown) => value === 'full' || value === 'normal'];
-const SCHEDULER: Rule = ['a SchedulerLike', (value: SchedulerLike | null) => typeof value?.now === 'function'];
 const RULES: Record<keyof SqliteStoreOptions, Rule> = {
   path: PATH,
   database: DATABASE,

@@ -25,7 +25,7 @@ export class Transaction {
   committed = false;
   private readonly topics = new Map<number, GroupCount[]>();
   private readonly changes = new Map<number, number>();
-  private next = 0;
+  private next: number | undefined;
   private allocated = false;
   /** What is ready since the last `flush`, as long as it follows each other. */
   private run: Run | undefined;
@@ -40,12 +40,16 @@ export class Transaction {
     this.leases = new Leases(sql, now);
   }
 
-  /** The first of `count` numbers that nothing had before. */
+  /** The first number that nothing had before. */
+  get upcoming(): number {
+    return (this.next ??= this.sql.next.get()!.next);
+  }
+
+  /** The first of `count` numbers that nothing had before, or has from now on. */
   allocate(count: number): number {
-    if (!this.allocated) this.next = this.sql.next.get()!.next;
+    const first = this.upcoming;
+    this.next = first + count;
     this.allocated = true;
-    const first = this.next;
-    this.next += count;
     return first;
   }
 
@@ -128,7 +132,7 @@ export class Transaction {
     this.flush();
     this.leases.write();
     this.removeGone();
-    if (this.allocated) this.sql.setNext.run(this.next);
+    if (this.allocated) this.sql.setNext.run(this.upcoming);
     for (const [group, count] of this.changes) if (count !== 0) this.sql.addLive.run(count, group);
   }
 }

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -9,9 +10,13 @@ const report = process.env['VITEST_REPORT'];
 /** Milliseconds for a test: only for one that hangs, for a machine may be slow. */
 const PATIENCE = 60_000;
 
+/** Where there are two processors both are used: by default one would be left to the runner, which hardly needs it. */
+const WORKERS = Math.max(2, availableParallelism() - 1);
+
 /** `--mode deep` runs each law 100,000 times, as before a release. */
 export default defineConfig(({ mode }) => ({
   test: {
+    maxWorkers: WORKERS,
     reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
     projects: [
       {

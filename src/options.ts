@@ -22,6 +22,10 @@ export const OBSERVABLE: Rule = [
   'an Observable',
   (value: { pipe?: unknown } | null) => typeof value?.pipe === 'function',
 ];
+export const ITERABLE: Rule = [
+  'an iterable',
+  (value: Partial<Iterable<unknown>> | null | undefined) => typeof value?.[Symbol.iterator] === 'function',
+];
 export const SIGNAL: Rule = [
   'an AbortSignal',
   (value: Partial<AbortSignal> | null) => typeof value?.addEventListener === 'function',

@@ -18,7 +18,7 @@ export const CODEC: Rule = [
 /** JSON; bytes pass through untouched. */
 export class JsonCodec implements Codec<unknown> {
   encode(value: unknown): string | Uint8Array {
-    if (value instanceof Uint8Array) return new Uint8Array(value); // its owner may use it again before it is put
+    if (value instanceof Uint8Array) return value;
     const text = JSON.stringify(value) as string | undefined;
     if (text === undefined) throw new TypeError(`${typeof value} can not be written as JSON`);
     // What JSON does not know it writes as an empty object. To look at each value costs more than all the rest, so that is done only where there is one.
@@ -61,6 +61,7 @@ export function encode<T>(codec: Codec<T>, value: T, queue: string, maxBytes: nu
     if (body.length * 3 > maxBytes) checkSize(queue, bytesOf(body), maxBytes);
   } else if (body instanceof Uint8Array) {
     checkSize(queue, body.byteLength, maxBytes);
+    return new Uint8Array(body); // its owner may use it again before it is put
   } else {
     throw new MessageError(queue, `\`codec.encode\` returned ${typeof body}, expected a string or a Uint8Array`);
   }
@@ -79,9 +80,8 @@ export function bytesOf(text: string): number {
 
 /** What `error` says, whatever was thrown. */
 export function messageOf(error: unknown): string {
-  if (error instanceof Error) return error.message;
   try {
-    return String(error);
+    return String(error instanceof Error ? error.message : error);
   } catch {
     return typeof error;
   }

@@ -7,6 +7,7 @@ import { probeFrom } from '../flow/counted.js';
 import { demandOf, NOTHING, type Demand, type Draining } from '../flow/demand.js';
 import type { Activity, Ledger, MonitoredStage, StageMonitor, StageProbe } from '../flow/stageOptions.js';
 import { SteadyTime } from '../flow/steadyTime.js';
+import { asked } from './asked.js';
 import { messageOf, type Codec } from './codec.js';
 import { becomes, decide, type DecisionSettings } from './decision.js';
 import { isClosed } from './errors.js';
@@ -187,11 +188,7 @@ export class Consumer<T> implements MonitoredStage, LeaseOwner {
     const want = Math.min(this.downstream.requested, this.free, MOST);
     if (want <= 0) return;
     this.taking = true;
-    try {
-      this.group.take(want, this.abort.signal).then(this.onMessages, this.onFailure);
-    } catch (error) {
-      this.onFailure(error);
-    }
+    asked(() => this.group.take(want, this.abort.signal)).then(this.onMessages, this.onFailure);
   }
 
   /** False while a message of ours would come again, for its lease ran out while the process stood still: it is extended, or settled, first. */

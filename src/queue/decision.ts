@@ -1,8 +1,7 @@
 /** What a store is told of what became of a message. */
 import type { Outcome } from '../core/ackTree.js';
-import { check } from '../options.js';
 import { messageOf } from './codec.js';
-import { DELAY } from './publishOptions.js';
+import { LONGEST_DELAY } from './publishOptions.js';
 import { ACKED, RELEASED, type Decided } from './queueLease.js';
 import type { Message } from './store.js';
 
@@ -22,7 +21,7 @@ export function becomes({ attempt }: Message, outcome: Outcome, maxAttempts: num
   return { kind: 'dead', reason: 'attempts', error: outcome.error === undefined ? outcome.reason : outcome.error };
 }
 
-/** Throws what `backoff` throws, and where it returns no delay. */
+/** Throws what `backoff` throws. A delay that is too long is as long as it may be. */
 export function decide(message: Message, said: Outcome, settings: DecisionSettings): Decided {
   const outcome = becomes(message, said, settings.maxAttempts);
   if (outcome.kind === 'ack') return ACKED;
@@ -31,8 +30,7 @@ export function decide(message: Message, said: Outcome, settings: DecisionSettin
   if (outcome.kind === 'nack') {
     const { atLeast = 0 } = outcome;
     const delay = outcome.delay ?? Math.max(atLeast, settings.backoff(message.attempt, outcome.error));
-    check('delay', DELAY, delay, 'nack');
-    return { kind: 'nack', delay: Math.min(delay, settings.maxDelay), reason: outcome.reason, error };
+    return { kind: 'nack', delay: Math.min(delay, settings.maxDelay, LONGEST_DELAY), reason: outcome.reason, error };
   }
   if (settings.discard) return ACKED;
   return { kind: 'dead', delay: 0, reason: outcome.reason, error };
@@ -40,8 +38,17 @@ export function decide(message: Message, said: Outcome, settings: DecisionSettin
 
 /** What was thrown, as text that a store can keep. */
 function textOf(error: unknown): string {
-  const text = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
-  return text.slice(0, LONGEST);
+  return (stackOf(error) ?? messageOf(error)).slice(0, LONGEST_TEXT);
 }
 
-const LONGEST = 8_192;
+/** It is a string, unless somebody has made something else of it, or fails to. */
+function stackOf(error: unknown): string | undefined {
+  try {
+    const stack: unknown = error instanceof Error ? error.stack : undefined;
+    return typeof stack === 'string' ? stack : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const LONGEST_TEXT = 8_192;

@@ -4,6 +4,7 @@ import type { Settled } from '../delivery/lease.js';
 import type { SteadyTime } from '../flow/steadyTime.js';
 import { Timer } from '../flow/timer.js';
 import { reportUnhandled } from '../flow/unhandled.js';
+import { asked } from './asked.js';
 import { isClosed } from './errors.js';
 import type { QueueLease } from './queueLease.js';
 import type { StoreGroup } from './store.js';
@@ -113,14 +114,12 @@ export class LeaseKeeper {
     const late = leases.some(({ since }) => now - since >= this.visibilityTimeout) ? 1 : 0;
     this.late += late;
     for (const lease of leases) lease.asked = true;
-    // Some throw at the call.
-    const asked = async (): Promise<readonly Settled[]> =>
-      (await group.extend?.(leases.map(({ message }) => message))) ?? [];
+    const messages = leases.map(({ message }) => message);
     const over = (): void => {
       this.late -= late;
       if (late > 0) this.onCaughtUp();
     };
-    asked()
+    asked(() => group.extend!(messages))
       .then(
         (answers) => this.onExtended(leases, answers, now),
         (error: unknown) => isClosed(error) && this.close(),

@@ -1,3 +1,5 @@
+import { guarded } from '../flow/unhandled.js';
+
 /** One listener for a signal, whoever waits with it: a platform takes more than ten for a leak, and says so. */
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();
 
@@ -23,5 +25,5 @@ function abort(this: AbortSignal): void {
   if (actions === undefined) return;
   waiting.delete(this);
   this.removeEventListener('abort', abort);
-  for (const action of actions) action();
+  for (const action of actions) guarded(action);
 }

@@ -3,6 +3,7 @@ import type { Observable } from 'rxjs';
 import { OverflowError } from '../errors.js';
 import { tellDropped } from '../flow/dropped.js';
 import { Sink, type SinkObserver } from '../flow/sinks/sink.js';
+import { guarded } from '../flow/unhandled.js';
 import { offAbort, onAbort } from './onAbort.js';
 import type { Publisher } from './publisher.js';
 import { One } from './publishPlace.js';
@@ -71,7 +72,11 @@ class Publishing<T> {
     if (++this.unasked < this.window / 2) return;
     const asked = this.unasked;
     this.unasked = 0;
-    this.sink.request(asked);
+    try {
+      this.sink.request(asked);
+    } catch (error) {
+      this.giveUp(error);
+    }
   }
 
   /** What came before the end is published before it is told. */
@@ -91,9 +96,9 @@ class Publishing<T> {
 
   private readonly giveUp = (error: unknown): void => {
     this.leave();
-    this.sink.unsubscribe();
-    for (const place of this.places) this.publisher.withdraw(place);
     this.reject(error);
+    for (const place of this.places) this.publisher.withdraw(place);
+    guarded(() => this.sink.unsubscribe());
   };
 }
 

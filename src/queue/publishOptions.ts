@@ -25,7 +25,6 @@ export interface PublishOptions {
 }
 
 /** Names and keys are kept by databases, which take neither NUL nor halves of characters. */
-
 const NOT_STORABLE = /\0|[\uD800-\uDFFF]/u;
 
 /** The rule of names, keys and ids. */
@@ -33,20 +32,16 @@ export const NAME: Rule = [
   'a string of 1 to 255 characters, with no NUL and no half of a surrogate pair',
   (value: unknown) => typeof value === 'string' && value.length > 0 && value.length <= 255 && !NOT_STORABLE.test(value),
 ];
-export const ITERABLE: Rule = [
-  'an iterable of values',
-  (values: Partial<Iterable<unknown>> | null | undefined) => typeof values?.[Symbol.iterator] === 'function',
-];
 const TIME: Rule = [
   'a Date, or a number of milliseconds since 1970 that a Date can hold',
   (value: unknown) =>
     value instanceof Date ? !Number.isNaN(value.getTime()) : typeof value === 'number' && Math.abs(value) <= 8.64e15,
 ];
 /** A hundred years: what waits longer is lost, and its time is none that a Date, or each database, can hold. */
-const LONGEST = 3_155_760_000_000;
+export const LONGEST_DELAY = 3_155_760_000_000;
 export const DELAY: Rule = [
   'a number of milliseconds from 0 to 3,155,760,000,000 (100 years)',
-  (value: unknown) => typeof value === 'number' && value >= 0 && value <= LONGEST,
+  (value: unknown) => typeof value === 'number' && value >= 0 && value <= LONGEST_DELAY,
 ];
 /** No Map, no `Headers` of fetch, no promise: their own properties are none of what is in them. */
 function isPlain(value: unknown): value is object {

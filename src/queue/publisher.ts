@@ -1,5 +1,6 @@
 /** The line of those who publish to one topic: what comes in one turn is put at once, and what comes while a put is under way with the next. */
 import { LinkedQueue } from '../core/linkedQueue.js';
+import { asked } from './asked.js';
 import { QueueFullError, StoreError } from './errors.js';
 import { offAbort, onAbort } from './onAbort.js';
 import { Many, One, Several, type Place } from './publishPlace.js';
@@ -82,11 +83,7 @@ export class Publisher {
     this.state = 'putting';
     const whole = first instanceof Several;
     const messages = whole ? this.only(first) : this.gather(first);
-    try {
-      this.topic.put(messages, whole).then(this.onAnswers, this.onFailure);
-    } catch (error) {
-      this.onFailure(error);
-    }
+    asked(() => this.topic.put(messages, whole)).then(this.onAnswers, this.onFailure);
   };
 
   private only(several: Several): readonly NewMessage[] {
@@ -154,7 +151,7 @@ export class Publisher {
     if (this.impatient > 0) for (const place of this.all()) this.onLeft(place, true);
     this.state = 'waiting';
     const wait = (this.wait = new AbortController());
-    this.topic.room!(wait.signal).then(this.put, this.onNoRoom);
+    asked(() => this.topic.room!(wait.signal)).then(this.put, this.onNoRoom);
   }
 
   private readonly onNoRoom = (error: unknown): void => {

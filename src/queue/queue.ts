@@ -8,6 +8,7 @@ import {
   checkOptions,
   expected,
   FUNCTION,
+  ITERABLE,
   OBSERVABLE,
   POSITIVE,
   SIGNAL,
@@ -20,7 +21,7 @@ import { DeadLetters } from './deadLetters.js';
 import { Features } from './features.js';
 import { publishFrom } from './publishFrom.js';
 import type { Publisher } from './publisher.js';
-import { ITERABLE, message, NAME, termsOf, type PublishOptions, type Terms } from './publishOptions.js';
+import { message, NAME, termsOf, type PublishOptions, type Terms } from './publishOptions.js';
 import { checkFits, Many, One, Several, type Published } from './publishPlace.js';
 import { QUEUE_RULES, type QueueOptions } from './queueOptions.js';
 import { redeliveryDelay } from './redeliveryDelay.js';
@@ -42,7 +43,7 @@ export interface PublishFromOptions<T> {
 
 /** Options of `deliveries`. */
 export interface DeliveriesOptions {
-  /** Messages that this subscription may have at once: taken, and not settled yet. An integer of at least 1, or `Infinity`. Default: 256. */
+  /** Messages that this subscription may have at once: taken, and no outcome of them given to the store yet. An integer of at least 1, or `Infinity`. Default: 256. */
   maxInFlight?: number | undefined;
   /** What a monitor calls this subscription. Default: the queue's name. */
   name?: string | undefined;
@@ -226,7 +227,8 @@ export class Queue<T> {
   }
 
   /**
-   * Takes messages, and gives them on: never more than were asked for downstream, and never more than `maxInFlight` that are not settled.
+   * Takes messages, and gives them on: never more than were asked for downstream, and never more than `maxInFlight` of which it has not given the store
+   * an outcome.
    *
    * Each has to be settled: `ack`, `nack`, `release` or `deadLetter`. One that nobody settles, and nobody says that they work on, comes again after the
    * visibility timeout. Unsubscribing gives back what was taken and not given on; what was given on can still be settled.

@@ -1,6 +1,7 @@
 /** Outcomes on their way to the store: those of one turn go at once, and those that come while others are carried out with the next. */
 import type { Settled } from '../delivery/lease.js';
 import { reportUnhandled } from '../flow/unhandled.js';
+import { asked } from './asked.js';
 import type { QueueLease } from './queueLease.js';
 import type { StoreGroup } from './store.js';
 
@@ -43,7 +44,7 @@ export class Settler {
     }
     this.leases = [];
     this.state = 'settling';
-    this.ask(leases).then(
+    asked(() => this.group.settle(leases)).then(
       (answers) => this.onAnswers(leases, answers),
       (error: unknown) => {
         for (const lease of leases) lease.failed(error);
@@ -53,14 +54,6 @@ export class Settler {
     );
     this.onSent(leases.length);
   };
-
-  private ask(leases: readonly QueueLease[]): Promise<readonly Settled[]> {
-    try {
-      return this.group.settle(leases);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
 
   private onAnswers(leases: readonly QueueLease[], answers: readonly Settled[]): void {
     for (let i = 0; i < leases.length; i++) {

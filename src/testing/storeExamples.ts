@@ -76,6 +76,18 @@ export async function wakes(setting: StoreSetting, subject: StoreSubject): Promi
   }
 }
 
+/** Of what is released, and taken in the same turn, the old place counts: outcomes come first. Where messages come as put that shows. */
+export async function settlesFirst(setting: StoreSetting, subject: StoreSubject): Promise<void> {
+  if (subject.fifo !== true) return;
+  const place = new Place(setting, subject);
+  await place.put('one', 'two');
+  const [one] = await place.take(1);
+  const released = place.group.settle([outcomeOf(one!, 'release', 0)]);
+  const [next] = await place.take(1);
+  claim(next?.body === 'one', 'what was taken after an outcome was given out before it');
+  await place.in(released, 'release');
+}
+
 /** Where only one may be out, the ack of it wakes those who wait for the next. */
 export async function wakesNext(setting: StoreSetting, subject: StoreSubject): Promise<void> {
   const place = new Place(setting, subject, { order: 'queue' });

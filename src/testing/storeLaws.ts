@@ -9,6 +9,7 @@ import {
   inLine,
   large,
   names,
+  settlesFirst,
   terms,
   wakes,
   wakesForRoom,
@@ -218,6 +219,7 @@ export const storeLaws: readonly StoreLaw[] = [
   example('wakes who waits', 'port', LEASED, wakes),
   example('wakes who waits for the one before', 'port', inOrder('queue'), wakesNext),
   example('of those who wait, the first gets what comes first', 'port', LEASED, inLine),
+  example('what is taken after outcomes were handed over comes after them', 'port', LEASED, settlesFirst),
   example(
     'wakes who waits for room',
     'port',

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MessageError, type Codec } from '../../src/queue/index.js';
+import { MessageError, queue, type Codec } from '../../src/queue/index.js';
+import { sqliteStore } from '../../src/stores/sqlite/index.js';
 import { rig, settled } from './rig.js';
 
 /** What comes of `value` on its way through a queue. */
@@ -120,6 +121,26 @@ describe('a codec of the user’s own', () => {
 
   test('is used', async () => {
     expect(await through(7, numbers)).toBe(7);
+  });
+
+  test('may use its buffer again at once', async () => {
+    const buffer = new Uint8Array(1);
+    const reusing: Codec<number> = {
+      encode: (value) => {
+        buffer[0] = value;
+        return buffer;
+      },
+      decode: (body) => (body as Uint8Array)[0]!,
+    };
+    const store = sqliteStore({ path: ':memory:' });
+    const orders = queue(store, 'orders', { codec: reusing });
+    await Promise.all([1, 2, 3].map((value) => orders.publish(value)));
+    const got: number[] = [];
+    await new Promise<void>((resolve) => {
+      orders.deliveries().subscribe(({ value }) => got.push(value) === 3 && resolve());
+    });
+    expect(got).toEqual([1, 2, 3]);
+    await store.close();
   });
 
   test('what it throws, or returns, is a MessageError', async () => {

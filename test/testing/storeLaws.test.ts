@@ -115,6 +115,15 @@ const faults: Record<string, Fault> = {
     breaks: 'what nobody settles comes again when its lease is over, and not before',
     topic: groupTerms({ visibilityTimeout: Infinity }),
   },
+  'settles late': {
+    breaks: 'what is taken after outcomes were handed over comes after them',
+    group: (real) => ({
+      settle: async (outcomes) => {
+        await Promise.resolve();
+        return real.settle(outcomes);
+      },
+    }),
+  },
   'extends nothing': {
     breaks: 'what nobody settles comes again when its lease is over, and not before',
     group: () => ({ extend: async (messages) => messages.map(() => 'settled') }),

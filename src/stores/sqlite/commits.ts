@@ -45,6 +45,8 @@ const PHASES: Readonly<Record<Phase, number>> = { settle: 0, put: 1, take: 2 };
 
 interface Asked extends Request<unknown> {
   result?: unknown;
+  /** When others first kept it from the file; by a clock of the real world, for it is another process that is waited for. */
+  keptSince?: number;
 }
 
 export class Commits {
@@ -53,7 +55,7 @@ export class Commits {
   private settles: Asked[] = [];
   private flushing: NodeJS.Immediate | undefined;
   private retrying: NodeJS.Timeout | undefined;
-  /** When they were first kept from the file by others; by a clock of the real world, for it is another process that is waited for. */
+  /** When the first of them was. */
   private keptSince: number | undefined;
   private begun = false;
   private full: boolean;
@@ -103,10 +105,16 @@ export class Commits {
     let weight = 0;
     const all = this.settles.length === 0 ? this.asked : this.settles.concat(this.asked);
     const end = all.findIndex((request, index) => (weight += request.weight) > HEAVY && index > 0);
-    const batch = end === -1 ? all : all.slice(0, end);
-    this.asked = end === -1 ? [] : all.slice(end);
     this.settles = [];
-    return batch.sort((a, b) => PHASES[a.phase] - PHASES[b.phase]);
+    this.asked = [];
+    if (end !== -1) this.putBack(all.splice(end));
+    return all.sort((a, b) => PHASES[a.phase] - PHASES[b.phase]);
+  }
+
+  /** Before those that came meanwhile. */
+  private putBack(requests: readonly Asked[]): void {
+    this.settles = [...requests.filter(({ phase }) => phase === 'settle'), ...this.settles];
+    this.asked = [...requests.filter(({ phase }) => phase !== 'settle'), ...this.asked];
   }
 
   /** Returns what tells those who asked. */
@@ -114,12 +122,8 @@ export class Commits {
     const left = new Set(batch);
     const answers: Answer[] = [];
     const error = this.attempt(left, answers);
-    const now = performance.now();
     if (error === undefined || !isBusy(error)) this.keptSince = undefined;
-    else if (now - (this.keptSince ??= now) < PATIENCE) {
-      this.later([...left], now - this.keptSince);
-      return answers;
-    }
+    else this.later(left, performance.now());
     if (error !== undefined) {
       const reason = storeError('nothing was done', error, this.connection.file);
       for (const request of left) answers.push(() => request.failed(reason));
@@ -144,7 +148,7 @@ export class Commits {
         answers.push(() => this.committed(tx));
         return undefined;
       } catch (error) {
-        this.rollBack();
+        this.tryRollBack();
         if (current === undefined || !isOwnFault(error)) return error;
         const culprit = current;
         left.delete(culprit);
@@ -155,6 +159,7 @@ export class Commits {
 
   private begin(volatile: boolean): void {
     this.presence.check();
+    this.rollBack(); // where the one before could not be
     const { database, own, durability } = this.connection;
     if (own !== undefined) {
       if (durability === 'full' && this.full === volatile)
@@ -168,15 +173,29 @@ export class Commits {
     this.begun = true;
   }
 
-  private rollBack(): void {
-    if (!this.begun) return;
-    this.begun = false;
-    // After some errors SQLite has done so by itself.
-    if (inTransaction(this.connection.database)) this.sql.rollback.run();
+  /** What can not be rolled back now is before the next one begins. On a connection of the application's that is not ours to do: what is open then may be its own. */
+  private tryRollBack(): void {
+    try {
+      this.rollBack();
+    } catch {
+      this.begun = this.connection.own !== undefined;
+    }
   }
 
-  private later(batch: Asked[], waited: number): void {
-    this.asked = [...batch, ...this.asked];
+  private rollBack(): void {
+    if (!this.begun) return;
+    // After some errors SQLite has done so by itself.
+    if (inTransaction(this.connection.database)) this.sql.rollback.run();
+    this.begun = false;
+  }
+
+  /** Those whose patience is not over are tried again, and are not `left` any more. */
+  private later(left: Set<Asked>, now: number): void {
+    const again = [...left].filter((request) => now - (request.keptSince ??= now) < PATIENCE);
+    if (again.length === 0) return void (this.keptSince = undefined);
+    for (const request of again) left.delete(request);
+    this.putBack(again);
+    const waited = now - (this.keptSince ??= now);
     if (waited < EAGER) this.flushing = setImmediate(this.flush);
     else this.retrying = setTimeout(this.flush, 1 + Math.random() * Math.min(10, 1 + waited / 20));
   }

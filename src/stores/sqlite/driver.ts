@@ -18,19 +18,12 @@ export const DATABASE: Rule = [
     typeof value?.prepare === 'function' && typeof value.exec === 'function',
 ];
 
-/** A statement of such a connection. */
-interface SqliteStatement {
-  run(...values: SqliteValue[]): { changes: number | bigint };
-  get(...values: SqliteValue[]): unknown;
-  all(...values: SqliteValue[]): unknown[];
-}
-
 /** What can be bound to a statement. */
 export type SqliteValue = string | number | null | Uint8Array;
 
 /** A connection of our own. */
 export interface OwnDatabase extends SqliteDatabase {
-  prepare(sql: string): SqliteStatement;
+  prepare(sql: string): Prepared<unknown>;
   close(): unknown;
 }
 

@@ -72,12 +72,13 @@ function prepareFile(database: SqliteDatabase): void {
 
 /** Carries out `work`, and again for as long as others hold the file: two that open a new one at once are told so without a wait. */
 export function patiently<R>(database: SqliteDatabase, work: () => R): R {
+  const start = performance.now();
   return waiting(database, LONG_WAIT, () => {
-    for (let left = LONG_WAIT; ; left -= 10) {
+    for (;;) {
       try {
         return work();
       } catch (error) {
-        if (!isBusy(error) || left <= 0) throw error;
+        if (!isBusy(error) || performance.now() - start >= LONG_WAIT) throw error;
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
       }
     }

@@ -2,10 +2,24 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { StoreError } from '../../../src/queue/errors.js';
 import { sqliteStore } from '../../../src/stores/sqlite/index.js';
-import { builtIn, bundle, connect, folder, FOREVER, message, open, outcome, queueOf, takeNow } from './helpers.js';
+import type { SqliteDatabase } from '../../../src/stores/sqlite/driver.js';
+import { patiently } from '../../../src/stores/sqlite/open.js';
+import {
+  bodies,
+  builtIn,
+  bundle,
+  connect,
+  folder,
+  FOREVER,
+  message,
+  open,
+  outcome,
+  queueOf,
+  takeNow,
+} from './helpers.js';
 
 const trouble = (what: string): Error => expect.objectContaining({ code: 'SLUICE_STORE', trouble: what }) as Error;
 
@@ -33,6 +47,20 @@ async function troubles(path: string): Promise<unknown[]> {
     note(error);
   }
   return errors;
+}
+
+/** Some turns of the event loop, in which what is asked for is tried. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** The clock of the real world, which can be moved on. */
+function skippingClock(): { skip(ms: number): void } {
+  const now = performance.now.bind(performance);
+  let skipped = 0;
+  const spy = vi.spyOn(performance, 'now').mockImplementation(() => now() + skipped);
+  onTestFinished(() => spy.mockRestore());
+  return { skip: (ms) => void (skipped += ms) };
 }
 
 const KINDS = ['ack', 'nack', 'release', 'dead'] as const;
@@ -183,6 +211,85 @@ describe('a file that others hold', () => {
     expect(database.prepare('SELECT count(*) AS count FROM mine').get()).toMatchObject({ count: 0 });
     expect(await takeNow(group)).toHaveLength(1);
   });
+
+  test('each waits for as long as it may, whoever waited before', async () => {
+    const path = join(folder(), 'a.db');
+    const { topic } = queueOf(open({ path }));
+    const other = connect(path);
+    other.exec('BEGIN IMMEDIATE');
+    const clock = skippingClock();
+    const states: string[] = [];
+    const put = (name: string): Promise<number> =>
+      topic.put([message(name)], false).then(
+        () => states.push(`${name} done`),
+        (error: unknown) => states.push(`${name} ${(error as StoreError).trouble}`),
+      );
+    const first = put('first');
+    await turns();
+    clock.skip(29_900);
+    const second = put('second');
+    await turns();
+    clock.skip(200);
+    await first;
+    expect(states).toEqual(['first busy']);
+    other.exec('ROLLBACK');
+    await second;
+    expect(states).toEqual(['first busy', 'second done']);
+  });
+
+  test('the first of two outcomes wins', async () => {
+    const path = join(folder(), 'a.db');
+    const { topic, group } = queueOf(open({ path }));
+    await topic.put([message('a')], false);
+    const [taken] = await group.take(1, FOREVER);
+    const other = connect(path);
+    other.exec('BEGIN IMMEDIATE');
+    const first = group.settle([outcome(taken!, 'nack', 60_000)]);
+    await turns();
+    const second = group.settle([outcome(taken!)]);
+    await turns();
+    other.exec('ROLLBACK');
+    expect([await first, await second]).toEqual([['settled'], ['lease-lost']]);
+  });
+
+  test('a store, a topic or a group is refused after five seconds', () => {
+    const busy = Object.assign(new Error('database is locked'), { code: 'SQLITE_BUSY' });
+    const clock = skippingClock();
+    let tried = 0;
+    const work = (): never => {
+      tried++;
+      clock.skip(3_000); // as SQLite waits by itself
+      throw busy;
+    };
+    expect(() => patiently(connect(':memory:'), work)).toThrow('locked');
+    expect(tried).toBe(2);
+  });
+});
+
+test('a rollback that fails: who asked is told, and the store goes on when the transaction has ended', async () => {
+  const database = connect(join(folder(), 'a.db'));
+  let failing = false;
+  const faulty: SqliteDatabase = {
+    exec: (sql) => database.exec(sql),
+    prepare: (sql) => {
+      const statement = database.prepare(sql);
+      const run = statement.run.bind(statement);
+      const broken = { COMMIT: 'SQLITE_FULL', ROLLBACK: 'SQLITE_IOERR' }[sql];
+      if (broken === undefined) return statement;
+      statement.run = (...values) => {
+        if (failing) throw Object.assign(new Error(broken), { code: broken });
+        return run(...values);
+      };
+      return statement;
+    },
+  };
+  const { topic, group } = queueOf(open({ database: faulty }));
+  failing = true;
+  await expect(topic.put([message('a')], false)).rejects.toThrow(trouble('full'));
+  failing = false;
+  database.exec('ROLLBACK');
+  await topic.put([message('b')], false);
+  expect(bodies(await takeNow(group))).toEqual(['b']);
 });
 
 describe('a file that is not at its path any more', () => {

@@ -43,7 +43,9 @@ export function required([expectation, holds]: Rule): Rule {
 
 /** Throws an `OptionError` unless `options` has only what `rules` name, and each as its rule says. */
 export function checkOptions<O extends object>(where: string, options: O, rules: Record<keyof O, Rule>): void {
-  if (typeof options !== 'object' || options === null) expected('options', 'an object', options, where);
+  if (typeof options !== 'object' || options === null || Symbol.iterator in options) {
+    expected('options', 'an object', options, where); // an array, or a Map, is none: what is in it would be ignored
+  }
   const values = options as Record<string, unknown>;
   const known = Object.keys(rules);
   for (const option of Object.keys(options)) {

@@ -1,7 +1,7 @@
 /** The messages of a queue that are not delivered any more. */
 import type { SchedulerLike } from 'rxjs';
 import { tokenBucket, RATE } from '../flow/limiters/tokenBucket.js';
-import { checkOptions, COUNT, POSITIVE, SIGNAL, STRING, type Rule } from '../options.js';
+import { checkOptions, COUNT, expected, POSITIVE, SIGNAL, STRING, type Rule } from '../options.js';
 import type { Codec } from './codec.js';
 import type { Features } from './features.js';
 import type { Headers, StoreDeadLetter, StoreGroup } from './store.js';
@@ -53,12 +53,12 @@ export interface RedriveOptions {
 
 /** What is to be deleted. */
 export interface PurgeOptions {
-  /** Those of these ids. Default: all. */
-  readonly ids?: readonly string[] | undefined;
+  /** Those of these ids; not `undefined`. Left out: all. */
+  readonly ids?: readonly string[];
 }
 
 const IDS: Rule = [
-  'an array of ids',
+  'an array of ids, which are strings',
   (ids: unknown) => Array.isArray(ids) && ids.every((id) => typeof id === 'string'),
 ];
 
@@ -153,6 +153,10 @@ export class DeadLetters<T> {
    */
   async purge(options: PurgeOptions = {}): Promise<number> {
     checkOptions('purge', options, { ids: IDS });
+    // All, for good, is not to be what a filter says that found nothing.
+    if ('ids' in options && options.ids === undefined) {
+      expected('ids', 'an array of ids, or left out for all', options.ids, 'purge');
+    }
     if (this.group.purge === undefined) return this.refuse('purge');
     return this.group.purge(options.ids ?? 'all');
   }

@@ -99,7 +99,6 @@ export interface QueueStats {
 export function queue<T>(store: Store, name: string, options: QueueOptions<T> = {}): Queue<T> {
   check('store', STORE, store, 'queue');
   check('name', NAME, name, 'queue');
-  if (Array.isArray(options)) expected('options', 'an object', options, 'queue');
   checkOptions('queue', options, QUEUE_RULES);
   const features = new Features(store, options);
   const most = store.features.maxBytes;
@@ -120,6 +119,11 @@ export function queue<T>(store: Store, name: string, options: QueueOptions<T> = 
 }
 
 const MIB = 1_048_576;
+/** A string is one value, not one for each of its characters. */
+const VALUES: Rule = [
+  'an iterable of values, and no string',
+  (values: unknown) => typeof values !== 'string' && ITERABLE[1](values as never),
+];
 const STORE: Rule = ['a store', (store: Partial<Store> | null) => typeof store?.topic === 'function'];
 
 /** What `queue` returns. */
@@ -183,7 +187,7 @@ export class Queue<T> {
    */
   publishMany(values: Iterable<T>, options?: PublishManyOptions<T>): Promise<Published[]> {
     return new Promise((resolve, reject) => {
-      check('values', ITERABLE, values, 'publishMany');
+      check('values', VALUES, values, 'publishMany');
       const signal = typeof options === 'function' ? undefined : options?.signal;
       const messages = this.messages(values, options);
       if (messages.length === 0) return resolve([]);

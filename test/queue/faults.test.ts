@@ -1,10 +1,18 @@
 /** Sources, errors and stores that do not behave: nobody else is to suffer for it. */
-import { Observable, NEVER } from 'rxjs';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { config, NEVER, Observable } from 'rxjs';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { demandOf, handle } from '../../src/index.js';
-import { queue, StoreError, type Store, type StoreGroup, type StoreTopic } from '../../src/queue/index.js';
+import {
+  queue,
+  StoreError,
+  type DeadLetters,
+  type Store,
+  type StoreGroup,
+  type StoreTopic,
+} from '../../src/queue/index.js';
 import { memoryStore } from '../../src/stores/memory/index.js';
 import { sqliteStore } from '../../src/stores/sqlite/index.js';
+import { ManualConsumer } from '../../src/testing/index.js';
 import { rig, settled, watch } from './rig.js';
 
 /** A memory store of which some is changed. */
@@ -38,14 +46,14 @@ function changed(
 
 const errorOf = (trouble: 'full' | 'closed' | 'unavailable'): StoreError => new StoreError('test', trouble, trouble);
 
-/** What is thrown where nobody can catch it. */
+/** What was thrown where nobody could catch it. */
 let thrown: unknown[] = [];
-const note = (error: unknown): void => void thrown.push(error);
 beforeEach(() => {
   thrown = [];
-  process.on('uncaughtException', note);
+  config.onUnhandledError = (error) => thrown.push(error);
 });
-afterEach(() => void process.off('uncaughtException', note));
+afterEach(() => void (config.onUnhandledError = null));
+const reported = (text: string): Promise<void> => vi.waitFor(() => expect(String(thrown)).toContain(text));
 
 describe('a source of publishFrom that throws', () => {
   const closing = (first: boolean): Observable<number> =>
@@ -70,7 +78,7 @@ describe('a source of publishFrom that throws', () => {
     await settled();
     expect([from.state, other.state, later.state]).toEqual(['failed', 'failed', 'done']);
     expect(from.error).toMatchObject({ trouble: 'full' });
-    expect(String(thrown)).toContain('teardown');
+    await reported('teardown');
   });
 
   test('when it is unsubscribed by a signal that others have too', async () => {
@@ -85,7 +93,7 @@ describe('a source of publishFrom that throws', () => {
       ['failed', 'Error: stop'],
       ['failed', 'Error: stop'],
     ]);
-    expect(String(thrown)).toContain('teardown');
+    await reported('teardown');
   });
 
   test('when more is asked of it: it ends with that error', async () => {
@@ -183,6 +191,64 @@ describe('what a handler throws', () => {
       expect(outcome).toBe('dead');
       await store.close();
     }
+  });
+});
+
+describe.each([
+  ['memory', () => memoryStore()],
+  ['sqlite', () => sqliteStore({ path: ':memory:' })],
+])('a %s store that is closed', (_, open) => {
+  test('at once after what was asked for: that is carried out', async () => {
+    const store = open();
+    const numbers = queue<number>(store, 'numbers');
+    await numbers.publishMany([1, 2, 3]);
+    const c = new ManualConsumer(numbers.deliveries());
+    c.request(3);
+    while (c.values.length < 3) await new Promise((resolve) => setImmediate(resolve));
+    const [one, two] = c.values;
+    const asked = [
+      one!.ack(),
+      numbers.publish(4).then(() => 'published'),
+      numbers.publishMany([5, 6]).then(() => 'published'),
+    ];
+    const acked = (async () => {
+      await asked[0];
+      return two!.ack(); // while it closes
+    })();
+    const closed = store.close();
+    expect(await Promise.all([...asked, acked])).toEqual(['settled', 'published', 'published', 'settled']);
+    await closed;
+    await expect(c.values[2]!.ack()).rejects.toMatchObject({ trouble: 'closed' });
+    await expect(numbers.publish(7)).rejects.toMatchObject({ trouble: 'closed' });
+  });
+
+  test('while publishers go on for ever, is closed all the same', async () => {
+    const store = open();
+    const numbers = queue<number>(store, 'numbers');
+    let published = 0;
+    const publishing = (async () => {
+      for (;;) published += (await numbers.publish(1)).duplicate ? 0 : 1;
+    })();
+    const refused = expect(publishing).rejects.toMatchObject({ trouble: 'closed' });
+    await numbers.publish(2);
+    await store.close();
+    await refused;
+    expect(published).toBeGreaterThan(0);
+  });
+});
+
+describe('options that are none', () => {
+  const letters = (): DeadLetters<number> => queue<number>(memoryStore(), 'numbers').deadLetters;
+
+  test.each([[['a']], [new Map([['ids', ['a']]])], [{ ids: undefined }], [{ ids: 'a' }], [{ ids: [1] }], ['a']])(
+    'purge deletes nothing with %o',
+    async (options) => {
+      await expect(letters().purge(options as never)).rejects.toMatchObject({ code: 'SLUICE_OPTION' });
+    },
+  );
+
+  test('a string is no list of values', async () => {
+    await expect(queue<string>(memoryStore(), 'texts').publishMany('abc')).rejects.toThrow('no string');
   });
 });
 

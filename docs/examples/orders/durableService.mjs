@@ -30,9 +30,20 @@ const mailing = orders
   )
   .subscribe(({ outcome }) => counts[outcome === 'ack' ? 'sent' : outcome === 'dead' ? 'dead' : 'failed']++);
 
+/** The order that a body holds; undefined where it is none: orders without an id would be taken for one. @param {string} body */
+function orderIn(body) {
+  try {
+    const order = /** @type {Order | null} */ (JSON.parse(body));
+    return order !== null && Number.isSafeInteger(order.id) ? order : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 const server = createServer(async (request, response) => {
   try {
-    const order = /** @type {Order} */ (JSON.parse(await text(request)));
+    const order = orderIn(await text(request));
+    if (order === undefined) return void response.writeHead(400).end();
     await orders.publish(order, { dedupeId: String(order.id) });
     response.writeHead(202).end();
   } catch (error) {

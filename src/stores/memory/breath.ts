@@ -18,9 +18,14 @@ export class Breath {
     return this.pause(count)?.then(() => answer) ?? Promise.resolve(answer);
   }
 
-  /** Resolves when no answer waits any more. */
-  async over(): Promise<void> {
-    await this.turn;
+  /** Whether an answer waits. */
+  get holds(): boolean {
+    return this.turn !== undefined;
+  }
+
+  /** Resolves in the next turn of the event loop, when those who waited for that have their answers. */
+  next(): Promise<void> {
+    return new Promise((resolve) => nextTurn(resolve));
   }
 
   /** The next answer waits. */

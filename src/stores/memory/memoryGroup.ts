@@ -45,7 +45,8 @@ export class MemoryGroup implements StoreGroup, Giver {
   private readonly takers: Takers;
   private readonly spares = new Spares();
   private readonly alarm: Alarm;
-  private closed = false;
+  private stopped = false;
+  private ended = false;
   /** Messages that are not dead letters. */
   size = 0;
 
@@ -68,7 +69,7 @@ export class MemoryGroup implements StoreGroup, Giver {
   }
 
   take(want: number, signal: AbortSignal): Promise<readonly Message[]> {
-    if (this.closed) return Promise.reject(closed());
+    if (this.stopped) return Promise.reject(closed());
     if (signal.aborted || want < 1) return Promise.resolve([]);
     const now = this.topic.clock.now();
     this.serve(now);
@@ -80,7 +81,7 @@ export class MemoryGroup implements StoreGroup, Giver {
   }
 
   settle(outcomes: readonly StoreOutcome[]): Promise<readonly Settled[]> {
-    if (this.closed) return Promise.reject(closed());
+    if (this.ended) return Promise.reject(closed());
     for (const { message } of outcomes) {
       if (givenBy(this, message) === undefined) return Promise.reject(foreign(message));
     }
@@ -94,7 +95,7 @@ export class MemoryGroup implements StoreGroup, Giver {
   }
 
   extend(messages: readonly Message[]): Promise<readonly Settled[]> {
-    if (this.closed) return Promise.reject(closed());
+    if (this.ended) return Promise.reject(closed());
     const wrong = messages.find((message) => givenBy(this, message) === undefined);
     if (wrong !== undefined) return Promise.reject(foreign(wrong));
     const passed = this.topic.clock.passed(this.topic.clock.now());
@@ -103,7 +104,7 @@ export class MemoryGroup implements StoreGroup, Giver {
   }
 
   count(): Promise<StoreCounts> {
-    if (this.closed) return Promise.reject(closed());
+    if (this.stopped) return Promise.reject(closed());
     this.serve(this.topic.clock.now());
     const delayed = this.retries.all.length + this.scheduled.all.length;
     const { ready, blocked } = this.turns;
@@ -119,14 +120,14 @@ export class MemoryGroup implements StoreGroup, Giver {
   }
 
   browse(after: string | undefined, limit: number): Promise<readonly StoreDeadLetter[]> {
-    if (this.closed) return Promise.reject(closed());
+    if (this.stopped) return Promise.reject(closed());
     this.serve(this.topic.clock.now());
     const letters = this.dead.browse(after, limit);
     return this.topic.breath.answer(letters.length, letters);
   }
 
   redrive(which: readonly string[] | number): Promise<number> {
-    if (this.closed) return Promise.reject(closed());
+    if (this.stopped) return Promise.reject(closed());
     const now = this.topic.clock.now();
     this.serve(now);
     const taken = this.dead.take(which, this.topic.terms.capacity - this.size);
@@ -141,17 +142,23 @@ export class MemoryGroup implements StoreGroup, Giver {
   }
 
   purge(ids: readonly string[] | 'all'): Promise<number> {
-    if (this.closed) return Promise.reject(closed());
+    if (this.stopped) return Promise.reject(closed());
     this.serve(this.topic.clock.now());
     const taken = this.dead.take(ids === 'all' ? Infinity : ids, Infinity);
     for (const stored of taken) this.spares.add(stored);
     return this.topic.breath.answer(taken.length, taken.length);
   }
 
-  close(): void {
-    this.closed = true;
+  /** Nobody takes, or looks at anything, any more. */
+  stop(): void {
+    this.stopped = true;
     this.takers.close();
     this.alarm.set(Infinity);
+  }
+
+  /** Nor settles. */
+  end(): void {
+    this.ended = true;
   }
 
   /** What is due at `now` becomes ready; those who wait get what is ready. */

@@ -62,14 +62,14 @@ class MemoryStore implements Store {
   private readonly topics = new Map<string, MemoryTopic>();
   private readonly clock: MemoryClock;
   private readonly breath = new Breath();
-  private closed = false;
+  private ending: Promise<void> | undefined;
 
   constructor(scheduler: SchedulerLike) {
     this.clock = new MemoryClock(scheduler);
   }
 
   topic(name: string, terms: TopicTerms): StoreTopic {
-    if (this.closed) throw closed();
+    if (this.ending !== undefined) throw closed();
     let topic = this.topics.get(name);
     if (topic === undefined) this.topics.set(name, (topic = new MemoryTopic(terms, this.clock, this.breath)));
     if (topic.order !== terms.order) {
@@ -81,9 +81,18 @@ class MemoryStore implements Store {
   }
 
   close(): Promise<void> {
-    this.closed = true;
+    return (this.ending ??= this.end());
+  }
+
+  /** Queues gather what is asked of them for a moment: what was published, or settled, before this is on its way, or waits for an answer. */
+  private async end(): Promise<void> {
+    for (const topic of this.topics.values()) topic.stop();
+    await this.breath.next();
     for (const topic of this.topics.values()) topic.close();
+    do {
+      await this.breath.next();
+    } while (this.breath.holds);
+    for (const topic of this.topics.values()) topic.end();
     this.topics.clear();
-    return this.breath.over();
   }
 }

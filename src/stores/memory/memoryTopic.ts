@@ -90,11 +90,21 @@ export class MemoryTopic implements StoreTopic {
     if (this.waiting.size > 0 && this.roomLeft() > 0) for (const wake of this.waiting) wake();
   }
 
+  /** Nothing is taken any more. */
+  stop(): void {
+    for (const group of this.groups.values()) group.stop();
+  }
+
+  /** Nor put. */
   close(): void {
     this.closed = true;
-    for (const group of this.groups.values()) group.close();
-    this.groups.clear();
     for (const wake of this.waiting) wake();
+  }
+
+  /** Nor settled. */
+  end(): void {
+    for (const group of this.groups.values()) group.end();
+    this.groups.clear();
   }
 
   /** The answer for one of a `dedupeId` that is remembered. */

@@ -96,7 +96,7 @@ export class Commits {
     for (const answer of answers) answer();
   };
 
-  private get isIdle(): boolean {
+  get isIdle(): boolean {
     return this.asked.length === 0 && this.settles.length === 0;
   }
 

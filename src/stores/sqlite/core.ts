@@ -24,7 +24,8 @@ export interface Waiter {
 export class Core {
   readonly sql: Statements;
   readonly commits: Commits;
-  closed = false;
+  /** *Open* → *closing* (nothing is taken any more) → *closed* (nor put) → *ended* (nor settled). */
+  state: 'open' | 'closing' | 'closed' | 'ended' = 'open';
   private readonly presence: Presence;
   private readonly wake: Wake;
   private readonly outbox: Outbox;
@@ -73,7 +74,7 @@ export class Core {
 
   /** What `find` finds, after `make` where that is nothing. Others may make the same at the same time. */
   findOrMake<R>(find: () => R | undefined, make: () => void): R {
-    if (this.closed) throw closedError();
+    if (this.state !== 'open') throw closedError();
     this.presence.check();
     try {
       const there = find();
@@ -140,11 +141,23 @@ export class Core {
     return (this.ending ??= this.end());
   }
 
+  /** Nothing is put any more. */
+  get closed(): boolean {
+    return this.state === 'closed' || this.state === 'ended';
+  }
+
+  /** Queues gather what is asked of them for a moment: what was published, or settled, before this is on its way, or waits for an answer. */
   private async end(): Promise<void> {
-    this.closed = true;
+    this.state = 'closing';
     for (const takers of this.groups.values()) takers.close();
+    await turn();
+    this.state = 'closed';
     for (const room of this.rooms) room.look();
-    await this.commits.drained();
+    do {
+      await this.commits.drained();
+      await turn();
+    } while (!this.commits.isIdle);
+    this.state = 'ended';
     this.outbox.close();
     this.wake.close();
     this.connection.own?.close();
@@ -186,6 +199,11 @@ export class Core {
     const gone = this.whyGone();
     for (const waiter of this.waiters) waiter.look(gone);
   };
+}
+
+/** The next turn of the event loop. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function closedError(): StoreError {

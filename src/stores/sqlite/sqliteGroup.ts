@@ -34,7 +34,7 @@ export class SqliteGroup implements StoreGroup {
 
   take(want: number, signal: AbortSignal): Promise<readonly Message[]> {
     const { core } = this;
-    if (core.closed) return core.refuse();
+    if (core.state !== 'open') return core.refuse();
     if (signal.aborted || want < 1) return Promise.resolve([]);
     return this.takers.take(want, this.terms.visibilityTimeout, this.owner, signal);
   }
@@ -105,7 +105,8 @@ export class SqliteGroup implements StoreGroup {
 
   private inTransaction<R>(phase: Phase, weight: number, run: (tx: Transaction) => R): Promise<R> {
     const { core } = this;
-    return core.closed ? core.refuse() : core.commits.promise(phase, weight, run);
+    const over = phase === 'settle' ? core.state === 'ended' : core.closed;
+    return over ? core.refuse() : core.commits.promise(phase, weight, run);
   }
 
   /** Carries out `work` with dead letters of these ids, or so many of the oldest, some at a time. Returns how many that were. */

@@ -83,14 +83,18 @@ export class HandlerPool<T> extends PoolStage<Delivery<T>, Handling<T>> implemen
     this.watched.clear();
   }
 
-  /** Of one that was shared out others decide: nobody here works on it any more. */
+  /** Each that was accepted is dropped, or what became of it goes out: with that nobody here works on it any more. */
   protected override drop(value: unknown, reason: DropReason, age?: number, begun?: boolean): void {
     try {
       super.drop(value, reason, age, begun);
     } finally {
-      const lease = isDelivery(value) ? leaseOf(value) : undefined;
-      if (lease?.settled === true && lease.outcome === undefined) lease.letGo();
+      if (isDelivery(value)) leaseOf(value).letGo();
     }
+  }
+
+  protected override pass(handling: Handling<T>): void {
+    if (handling.outcome === 'shared') leaseOf(handling.delivery).letGo(); // of others it is over
+    super.pass(handling);
   }
 
   override resolved(slot: Slot<Delivery<T>, Handling<T>>, result: unknown): void {
@@ -192,12 +196,9 @@ export class HandlerPool<T> extends PoolStage<Delivery<T>, Handling<T>> implemen
   private settledBefore(delivery: Delivery<T>, lease: Lease, counts: boolean): Handling<T> {
     const { outcome } = lease;
     const handling = new Handling(delivery, outcome);
-    if (outcome === undefined) {
-      lease.letGo();
-    } else {
-      if (counts) this.note(outcome);
-      lease.listen(handling);
-    }
+    if (outcome === undefined) return handling;
+    if (counts) this.note(outcome);
+    lease.listen(handling);
     return handling;
   }
 

@@ -30,12 +30,13 @@ export interface DeliveryInfo {
 
 /**
  * The base of what deliveries of one message share. States: *open* → *settled* (`settle`, for the first time) or *shared out* (`shareOut`: others
- * were derived, and settle it when they are). A lease that is shared out is still held: it is over when `carryOut` is called. It ends with
- * `answered` or `failed`.
+ * were derived, and settle it when they are) → *over*, when they have. A lease that is settled is over as well. It ends with `answered` or `failed`.
+ *
+ * Until it is over it is kept while somebody works on it. Who calls `keep` calls `letGo`, be it over meanwhile or not: from then on neither does anything.
  */
 export abstract class Lease implements SettleListener {
   abstract readonly info: DeliveryInfo;
-  private became: Outcome | 'shared' | undefined = undefined;
+  private became: Outcome | 'shared' | 'over' | undefined = undefined;
   private answer: Settled | Failure | undefined = undefined;
   private listener: SettleListener | undefined = undefined;
   private holders = 0;
@@ -52,17 +53,31 @@ export abstract class Lease implements SettleListener {
 
   /** Somebody works on it: the lease is not to end meanwhile. */
   keep(): void {
-    this.holders++;
+    if (!this.over && ++this.holders === 1) this.onKept();
   }
 
-  /** They work on it no more, and have not settled it. */
+  /** They work on it no more, whether or not they have settled it. */
   letGo(): void {
-    this.holders--;
+    if (!this.over && --this.holders === 0) this.onLetGo();
+  }
+
+  /** It is kept from here on: so is what it was derived from. */
+  protected onKept(): void {
+    // most are derived from nothing
+  }
+
+  /** It is kept no more, perhaps since it is over. */
+  protected onLetGo(): void {
+    // the same
   }
 
   /** Somebody works on it. One that nobody works on, and nobody settles, was forgotten: its lease ends, and it comes again. */
   get kept(): boolean {
     return this.holders > 0;
+  }
+
+  private get over(): boolean {
+    return this.became !== undefined && this.became !== 'shared';
   }
 
   /** Somebody else may have the message. It may be known without a signal. */
@@ -77,7 +92,7 @@ export abstract class Lease implements SettleListener {
 
   /** What became of it; undefined while it is open, and where others settle it. */
   get outcome(): Outcome | undefined {
-    return this.became === 'shared' ? undefined : this.became;
+    return typeof this.became === 'string' ? undefined : this.became;
   }
 
   /** What `outcome` comes to: a queue makes a dead letter of a message whose attempts are over. */
@@ -88,9 +103,7 @@ export abstract class Lease implements SettleListener {
   /** The first outcome wins: false for those after it. `listener` is told what came of it, perhaps at once. */
   settle(outcome: Outcome, listener?: SettleListener): boolean {
     if (this.became !== undefined) return false;
-    this.became = this.becomes(outcome);
-    this.listener = listener;
-    this.carryOut(outcome);
+    this.end(this.becomes(outcome), outcome, listener);
     return true;
   }
 
@@ -98,10 +111,16 @@ export abstract class Lease implements SettleListener {
   shareOut(): ((outcome: Outcome, listener?: SettleListener) => void) | undefined {
     if (this.became !== undefined) return undefined;
     this.became = 'shared';
-    return (outcome, listener) => {
-      this.listener = listener;
-      this.carryOut(outcome);
-    };
+    return (outcome, listener) => this.end('over', outcome, listener);
+  }
+
+  private end(became: Outcome | 'over', outcome: Outcome, listener: SettleListener | undefined): void {
+    const { kept } = this;
+    this.became = became;
+    this.holders = 0;
+    this.listener = listener;
+    if (kept) this.onLetGo();
+    this.carryOut(outcome);
   }
 
   /** Tells one more what came of the outcome; at once, where that is known. Only for one that is settled. */

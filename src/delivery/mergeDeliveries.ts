@@ -53,6 +53,8 @@ export function mergeDeliveries<D extends readonly Delivery<unknown>[] | []>(
 class MergedLease extends Lease implements Abortable {
   readonly info: DeliveryInfo;
   abortState: Abortable['abortState'] = undefined;
+  /** Those that it settles: others were settled before, or are others' to settle. */
+  private readonly own: Lease[] = [];
   private readonly settleEach: ((outcome: Outcome) => Promise<Settled>)[] = [];
   private watching = false;
 
@@ -62,6 +64,7 @@ class MergedLease extends Lease implements Abortable {
     for (const lease of leases) {
       const settle = lease.shareOut();
       if (settle === undefined) continue;
+      this.own.push(lease);
       const own = (outcome: Outcome): Outcome => this.ownOf(lease.info, outcome);
       this.settleEach.push((outcome) => promised((listener) => settle(own(outcome), listener)));
     }
@@ -90,14 +93,12 @@ class MergedLease extends Lease implements Abortable {
     return outcome;
   }
 
-  override keep(): void {
-    super.keep();
-    for (const lease of this.leases) lease.keep();
+  protected override onKept(): void {
+    for (const lease of this.own) lease.keep();
   }
 
-  override letGo(): void {
-    super.letGo();
-    for (const lease of this.leases) lease.letGo();
+  protected override onLetGo(): void {
+    for (const lease of this.own) lease.letGo();
   }
 
   protected carryOut(outcome: Outcome): void {

@@ -49,18 +49,15 @@ export class Part extends Lease {
     return this.whole.lease.becomes(outcome);
   }
 
-  override keep(): void {
-    if (!this.kept) this.whole.lease.keep();
-    super.keep();
+  protected override onKept(): void {
+    this.whole.lease.keep();
   }
 
-  override letGo(): void {
-    super.letGo();
-    if (!this.kept) this.whole.lease.letGo();
+  protected override onLetGo(): void {
+    this.whole.lease.letGo();
   }
 
   protected carryOut(outcome: Outcome): void {
-    if (this.kept) this.whole.lease.letGo();
     this.whole.settlePart(outcome, this);
   }
 }

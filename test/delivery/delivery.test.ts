@@ -235,7 +235,117 @@ describe('who works on it', () => {
     void other!.ack();
     expect(messages.all).toEqual(['ack', 'ack']);
   });
+
+  test('one that is settled is kept no more, whoever says so: its message is others’', () => {
+    const one = new Messages().make('x');
+    const lease = leaseOf(one);
+    const [a, b] = one.split('ab');
+    leaseOf(b!).keep();
+    leaseOf(a!).keep();
+    void a!.split('c')[0]!.ack();
+    leaseOf(a!).letGo();
+    expect([leaseOf(a!).kept, lease.kept]).toEqual([false, true]);
+    leaseOf(b!).letGo();
+    leaseOf(a!).keep();
+    expect([leaseOf(a!).kept, lease.kept]).toEqual([false, false]);
+  });
+
+  test('of what is merged only those are kept that are settled with it', () => {
+    const messages = new Messages();
+    const [x, y] = [messages.make('x'), messages.make('y')];
+    const [part] = x.split('a');
+    leaseOf(mergeDeliveries([x, y])).keep();
+    expect([leaseOf(x).kept, leaseOf(part!).kept, leaseOf(y).kept]).toEqual([false, false, true]);
+  });
+
+  test('at random: one is kept exactly while somebody works on it, or on what was made of it and is not settled', () => {
+    const which = fc.nat(99);
+    const step = fc.oneof(
+      fc.record({ do: fc.constantFrom('keep', 'letGo', 'settle', 'drop', 'map'), which }),
+      fc.record({ do: fc.constant('split'), which, into: fc.nat(3) }),
+      fc.record({ do: fc.constant('merge'), which, with: fc.array(which, { maxLength: 2 }) }),
+    );
+    const property = fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
+      const messages = new Messages();
+      const all = [0, 1].map((value): Made => ({ delivery: messages.make(value), known: new Known() }));
+      const working: Made[] = [];
+      const make = (delivery: Delivery<unknown>, known: Known): void => void all.push({ delivery, known });
+      for (const { do: what, which, ...more } of steps) {
+        const made = all[which % all.length]!;
+        const { delivery, known } = made;
+        if (what === 'keep') {
+          leaseOf(delivery).keep();
+          known.workers++;
+          working.push(made);
+        } else if (what === 'letGo') {
+          const [done] = working.splice(which % Math.max(1, working.length), 1);
+          if (done === undefined) continue;
+          leaseOf(done.delivery).letGo();
+          done.known.workers--;
+        } else if (what === 'settle') {
+          void delivery.ack();
+          if (known.state === 'open') known.end();
+        } else if (what === 'drop') {
+          delivery['sluice.dropped']('cancelled');
+          if (known.state === 'open') known.end();
+        } else if (what === 'map') {
+          const other = delivery.map(() => 0);
+          make(other, known);
+        } else if ('into' in more) {
+          const parts = delivery.split(new Array(more.into).fill(0));
+          const knownParts = known.state === 'open' ? known.split(parts.length) : parts.map(() => known);
+          parts.forEach((part, i) => make(part, knownParts[i]!));
+        } else if ('with' in more) {
+          const others = [made, ...more.with.map((n) => all[n % all.length]!)];
+          make(mergeDeliveries(others.map((each) => each.delivery)), Known.merge(others.map((each) => each.known)));
+        }
+        expect(all.map((each) => leaseOf(each.delivery).kept)).toEqual(all.map((each) => each.known.kept));
+      }
+    });
+    fc.assert(property, { numRuns: runs });
+  });
 });
+
+interface Made {
+  readonly delivery: Delivery<unknown>;
+  readonly known: Known;
+}
+
+/** What is to be true of a delivery, and of those that it was mapped to. */
+class Known {
+  state: 'open' | 'shared' | 'over' = 'open';
+  workers = 0;
+  private readonly derived: Known[] = [];
+
+  constructor(private readonly onEnd: () => void = () => undefined) {}
+
+  static merge(all: readonly Known[]): Known {
+    const own = [...new Set(all)].filter(({ state }) => state === 'open');
+    const merged = new Known(() => own.forEach((each) => each.end()));
+    for (const each of own) {
+      each.state = 'shared';
+      each.derived.push(merged);
+    }
+    return merged;
+  }
+
+  get kept(): boolean {
+    return this.state !== 'over' && (this.workers > 0 || this.derived.some(({ kept }) => kept));
+  }
+
+  split(count: number): readonly Known[] {
+    this.state = 'shared';
+    let left = count;
+    if (left === 0) this.end();
+    for (let i = 0; i < count; i++) this.derived.push(new Known(() => --left === 0 && this.end()));
+    return this.derived;
+  }
+
+  end(): void {
+    this.state = 'over';
+    this.onEnd();
+  }
+}
 
 /** What a message is made into: a leaf is settled; `map` and `merge` have one child, `split` some. */
 type Tree =

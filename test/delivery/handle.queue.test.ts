@@ -1,16 +1,20 @@
 /** `handle` at the end of a real queue: what it says of a message is what the queue makes of it. */
+import { filter, tap } from 'rxjs';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
   batchDeliveries,
   handle,
+  mergeDeliveries,
   splitDelivery,
   type BreakerCounts,
   type HandleOptions,
   type Handled,
+  type Handler,
 } from '../../src/index.js';
 import { memoryStore } from '../../src/stores/memory/index.js';
 import { queue, type Queue } from '../../src/queue/index.js';
 import { VirtualTime } from '../../src/testing/index.js';
+import { rig } from '../queue/rig.js';
 import { settled } from './messages.js';
 
 const fails = (): never => {
@@ -91,4 +95,53 @@ test('of parts that fail, one with a delay of its own, the longer of that and th
     await settled();
     expect(attempts).toEqual([1, 2]);
   }
+});
+
+describe('the lease of a message that was split', () => {
+  test.each<[string, Handler<string>]>([
+    ['splits it, and settles that', (_value, { delivery }) => delivery.split([1]).forEach((part) => void part.ack())],
+    ['merges it, and settles that', (_value, { delivery }) => void mergeDeliveries([delivery]).ack()],
+    ['splits it, and forgets that', (_value, { delivery }) => void delivery.split([1])],
+  ])('is kept for one part while the handler of another %s', async (_, handler) => {
+    const { orders, pass, time } = rig<string>({ visibilityTimeout: 1_000 });
+    await orders.publish('ab');
+    const log: string[] = [];
+    const work: Handler<string> = (value, context) => {
+      log.push(`${value} ${context.attempt}`);
+      if (value === 'a') return handler(value, context);
+      context.signal.addEventListener('abort', () => log.push('lost'));
+      return new Promise(() => undefined);
+    };
+    const subscription = orders
+      .deliveries()
+      .pipe(
+        splitDelivery<string, string>((text) => text),
+        handle(work, { concurrency: 2, scheduler: time.scheduler }),
+      )
+      .subscribe();
+    ends.push(() => subscription.unsubscribe());
+    await pass(3_000, 100);
+    expect(log).toEqual(['a 1', 'b 1']);
+  });
+
+  test('ends where one part was settled before it came to be handled, and the other is forgotten', async () => {
+    const { orders, pass, time } = rig<string>({ visibilityTimeout: 1_000 });
+    await orders.publish('ab');
+    const attempts: number[] = [];
+    const subscription = orders
+      .deliveries()
+      .pipe(
+        splitDelivery<string, string>((text) => text),
+        filter(({ value }) => value === 'a'),
+        tap((part) => {
+          attempts.push(part.attempt);
+          void part.ack();
+        }),
+        handle(() => undefined, { concurrency: 1, scheduler: time.scheduler }),
+      )
+      .subscribe();
+    ends.push(() => subscription.unsubscribe());
+    await pass(3_000, 100);
+    expect(attempts.slice(0, 2)).toEqual([1, 2]);
+  });
 });

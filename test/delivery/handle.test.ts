@@ -223,12 +223,28 @@ describe('what comes of a handler', () => {
     const [part, other] = running[0]!.context.delivery.split('ab');
     expect(leases.map(({ kept }) => kept)).toEqual([true, true]);
     consumer.unsubscribe();
-    expect(leases.map(({ kept }) => kept)).toEqual([false, true]); // the other is settled
+    expect(leases.map(({ kept }) => kept)).toEqual([false, false]);
     expect(messages.all).toEqual([undefined, 'release']);
     void part!.ack();
     void other!.ack();
     expect(messages.all).toEqual(['ack', 'release']);
     await settled();
+  });
+
+  test('one whose outcome waits for demand when the stream ends is let go of once: somebody else works on a part of it', async () => {
+    const { messages, source, consumer, send, time } = setUp(
+      { concurrency: 1 },
+      { request: 0, handler: (value, { delivery }) => (value === -1 ? void delivery.split('ab') : undefined) },
+    );
+    for (let i = 0; i < 1_024; i++) send(i);
+    await settled();
+    const whole = messages.make(-1);
+    const [part, other] = whole.split([-1, -1]);
+    leaseOf(other!).keep();
+    source.send(part!);
+    expect([source.requested, leaseOf(part!).kept]).toEqual([1, true]);
+    consumer.unsubscribe();
+    expect([leaseOf(part!).kept, leaseOf(whole).kept, time.pending]).toEqual([false, true, 0]);
   });
 
   test('a lost lease is a result', async () => {

@@ -76,7 +76,8 @@ export abstract class Lease implements SettleListener {
     return this.holders > 0;
   }
 
-  private get over(): boolean {
+  /** It is settled, by whoever was to do so. */
+  protected get over(): boolean {
     return this.became !== undefined && this.became !== 'shared';
   }
 

@@ -75,7 +75,7 @@ class MergedLease extends Lease implements Abortable {
   }
 
   get signal(): AbortSignal {
-    if (!this.watching && this.outcome === undefined && this.abortState === undefined) this.watch();
+    if (!this.watching && !this.over && this.abortState === undefined) this.watch();
     return signalOf(this);
   }
 

@@ -93,8 +93,11 @@ describe('mergeDeliveries', () => {
     const early = mergeDeliveries(make());
     expect(early.signal.aborted).toBe(false);
     void early.ack();
+    const [part] = mergeDeliveries(make()).split('a');
+    void part!.ack();
+    const late = part!.signal;
     controllers[1]!.abort('gone');
-    expect([signal.aborted, signal.reason, early.signal.aborted]).toEqual([true, 'gone', false]);
+    expect([signal.aborted, signal.reason, early.signal.aborted, late.aborted]).toEqual([true, 'gone', false, false]);
     expect(mergeDeliveries(make()).signal.aborted).toBe(true);
     await settled();
   });

@@ -68,7 +68,8 @@ export interface HandleOptions<T> extends StageOptions<Delivery<T>> {
  * the next attempt; what it comes to then is ignored.
  *
  * Order: handlers begin as messages come, with `order: 'key'` one at a time of a key. Loss: none; a message may be handled more than once. Completion
- * waits until all is handled and settled. A store that can not settle fails the stream. Unsubscribing aborts what runs, and releases what is not settled.
+ * waits until all is handled and settled. A store that can not settle fails the stream; so does a `retry` or an `isOverload` that throws, or a handler that
+ * returns an Observable: that message is nacked, the others are released. Unsubscribing aborts what runs, and releases what is not settled.
  *
  * ```ts
  * import { createDelivery, handle, pull } from 'sluice';

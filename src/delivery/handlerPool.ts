@@ -122,10 +122,9 @@ export class HandlerPool<T> extends PoolStage<Delivery<T>, Handling<T>> implemen
     try {
       this.watcher?.failed(slot, error);
       if (slot.call !== call) return; // a callback unsubscribed
-      const outcome = this.outcomeOfFailure(call.value, error);
-      handling = this.settle(call, outcome);
+      handling = this.settle(call, this.outcomeOfFailure(call.value, error, this.handling.delayAfter));
     } catch (thrown) {
-      return this.fail(thrown);
+      return this.failFor(call, error, thrown);
     }
     this.concludeLater(slot, handling, abandoned);
   }
@@ -148,16 +147,23 @@ export class HandlerPool<T> extends PoolStage<Delivery<T>, Handling<T>> implemen
   private outcomeIn(slot: Slot<Delivery<T>, Handling<T>>, result: unknown): Handling<T> | undefined {
     const { call } = slot;
     if (call === undefined) return undefined;
-    if (this.watcher !== undefined) {
-      this.tell(slot, result);
-      if (slot.call !== call) return undefined;
-    }
     try {
+      this.watcher?.ended(slot, result);
+      if (slot.call !== call) return undefined; // a callback unsubscribed
       return this.settle(call, result === undefined ? ACK : this.outcomeOf(result));
-    } catch (error) {
-      this.fail(error);
+    } catch (thrown) {
+      this.failFor(call, thrown, thrown);
       return undefined;
     }
+  }
+
+  /**
+   * `retry`, `isOverload` or the like threw, or the handler returned what is wrong: the stream fails with `thrown`, and the message with `error`. Were it
+   * released with the others no attempt would count, and it would come again for ever, to fail the stream each time.
+   */
+  private failFor(call: Call<Delivery<T>, Handling<T>>, error: unknown, thrown: unknown): void {
+    leaseOf(call.value).settle(this.outcomeOfFailure(call.value, error));
+    this.fail(thrown);
   }
 
   private outcomeOf(result: unknown): Outcome {
@@ -172,10 +178,14 @@ export class HandlerPool<T> extends PoolStage<Delivery<T>, Handling<T>> implemen
     return (result as Partial<HandlerOutcome>)['sluice.outcome'] ?? ACK;
   }
 
-  private outcomeOfFailure({ attempt }: Delivery<T>, error: unknown): Outcome {
-    const { maxAttempts, delayAfter } = this.handling;
-    if (attempt >= maxAttempts) return { kind: 'dead', reason: 'attempts', error };
-    const delay = delayAfter(attempt, error);
+  /** @param delayAfter undefined: the queue is to say when it comes again */
+  private outcomeOfFailure(
+    { attempt }: Delivery<T>,
+    error: unknown,
+    delayAfter?: HandlerSettings<T>['delayAfter'],
+  ): Outcome {
+    if (attempt >= this.handling.maxAttempts) return { kind: 'dead', reason: 'attempts', error };
+    const delay = delayAfter?.(attempt, error);
     return delay === undefined ? { kind: 'nack', error } : { kind: 'nack', delay, error };
   }
 

@@ -1,7 +1,8 @@
 /** `handle` at the end of a real queue: what it says of a message is what the queue makes of it. */
-import { filter, tap } from 'rxjs';
+import { filter, NEVER, of, retry, tap } from 'rxjs';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
+  adaptive,
   batchDeliveries,
   handle,
   mergeDeliveries,
@@ -144,4 +145,30 @@ describe('the lease of a message that was split', () => {
     await pass(3_000, 100);
     expect(attempts.slice(0, 2)).toEqual([1, 2]);
   });
+});
+
+test.each<[string, Handler<string>, Partial<HandleOptions<string>>]>([
+  ['a `retry` that throws', fails, { retry: fails }],
+  ['a `retry` that says no delay', fails, { retry: () => NaN }],
+  ['a handler that returns an Observable', () => of(1), {}],
+  ['an `isOverload` that throws', () => 1, { concurrency: adaptive({ max: 2, isOverload: fails }) }],
+  ['an `isOverload` that throws for what failed', fails, { concurrency: adaptive({ max: 2, isOverload: fails }) }],
+])('behind %s stands a stream that ends for each message until that is dead', async (_, handler, options) => {
+  const { orders, pass, time } = rig<string>({ maxAttempts: 3, backoff: () => 10 });
+  await orders.publish('a');
+  const attempts: number[] = [];
+  const log: Handler<string> = (value, context) => {
+    attempts.push(context.attempt);
+    return handler(value, context);
+  };
+  const settings = { concurrency: 1, scheduler: time.scheduler, ...options };
+  let failures = 0;
+  const subscription = orders
+    .deliveries()
+    .pipe(handle(log, settings), retry({ delay: () => (++failures < 50 ? of(0) : NEVER) }))
+    .subscribe();
+  ends.push(() => subscription.unsubscribe());
+  await pass(50, 10);
+  expect([attempts, failures]).toEqual([[1, 2, 3], 3]);
+  expect(await orders.stats()).toMatchObject({ ready: 0, inFlight: 0, dead: 1 });
 });

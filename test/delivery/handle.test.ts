@@ -155,7 +155,7 @@ describe('what comes of a handler', () => {
       send(1);
       await settled();
       expect(errorOf(consumer)).toBeInstanceOf(ReturnError);
-      expect(messages.of(1)).toBe('release');
+      expect(messages.outcomes.get('1')).toEqual([{ kind: 'nack', error: errorOf(consumer) }]);
     }
   });
 
@@ -548,18 +548,28 @@ describe('retry', () => {
   });
 
   test.each([NaN, -1, Infinity, 'soon' as never])(
-    'one that says %s fails the stream, and the message is released',
+    'one that says %s fails the stream; the message is nacked with what the handler threw, others are released',
     async (wrong) => {
-      const { send, consumer, messages } = setUp(
-        { retry: () => wrong },
-        { handler: () => Promise.reject(new Error('no')) },
-      );
-      send(1);
+      const { send, consumer, messages, running } = setUp({ retry: () => wrong });
+      send(1, 2, 3);
+      running[0]!.fail(new Error('no'));
       await settled();
       expect(errorOf(consumer)).toBeInstanceOf(ReturnError);
-      expect(messages.of(1)).toBe('release');
+      expect(messages.outcomes.get('1')).toEqual([{ kind: 'nack', error: new Error('no') }]);
+      expect(messages.all).toEqual(['nack', 'release', 'release']);
     },
   );
+
+  test('so it is where it throws', async () => {
+    const retry = (): never => {
+      throw new Error('wrong');
+    };
+    const { send, consumer, messages } = setUp({ retry }, { handler: () => Promise.reject(new Error('no')) });
+    send(1);
+    await settled();
+    expect(errorOf(consumer)).toEqual(new Error('wrong'));
+    expect(messages.outcomes.get('1')).toEqual([{ kind: 'nack', error: new Error('no') }]);
+  });
 });
 
 describe('what is over while it waits', () => {
@@ -794,6 +804,33 @@ describe('concurrency', () => {
     time.advanceBy(10);
     await settled();
     expect(seen).toEqual([expect.any(WorkerTimeoutError)]);
+  });
+
+  test('an `isOverload` that throws fails the stream and the message that it was asked about; others are released', async () => {
+    const isOverload = (): never => {
+      throw new Error('wrong');
+    };
+    const concurrency = adaptive({ max: 9, initial: 3, isOverload });
+    const outcomes = async (end: (call: Running) => void, attempt = 1): Promise<unknown> => {
+      const { send, source, messages, running, consumer } = setUp({ concurrency, maxAttempts: 2 });
+      source.send(messages.make(1, { attempt }));
+      send(2);
+      end(running[0]!);
+      await settled();
+      expect([errorOf(consumer), messages.of(2)]).toEqual([new Error('wrong'), 'release']);
+      return messages.outcomes.get('1');
+    };
+    const failing = ({ fail }: Running): void => fail(new Error('no'));
+    const doing = ({ done }: Running): void => done('done');
+    expect(await outcomes(failing)).toEqual([{ kind: 'nack', error: new Error('no') }]);
+    expect(await outcomes(doing)).toEqual([{ kind: 'nack', error: new Error('wrong') }]);
+    expect(await outcomes(failing, 2)).toEqual([{ kind: 'dead', reason: 'attempts', error: new Error('no') }]);
+    expect(await outcomes(doing, 2)).toEqual([{ kind: 'dead', reason: 'attempts', error: new Error('wrong') }]);
+    const settling = ({ context, done }: Running): void => {
+      void context.delivery.ack();
+      done('done');
+    };
+    expect(await outcomes(settling)).toEqual([{ kind: 'ack' }]);
   });
 
   test('elastic grows, and a pause of the breaker does not forget what it said', async () => {

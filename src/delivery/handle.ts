@@ -4,13 +4,14 @@ import { DeadLetterBreaker, type BreakerCounts } from '../core/deadLetterBreaker
 import { check, checkOptions, DURATION, expected, FUNCTION, NOT_NEGATIVE, POSITIVE, type Rule } from '../options.js';
 import type { ConcurrencyRule } from '../flow/concurrency.js';
 import type { Backoff } from '../flow/control/backoff.js';
-import { BACKOFF, backoffDelay } from '../flow/control/backoffDelay.js';
+import { BACKOFF } from '../flow/control/backoffDelay.js';
 import { CONCURRENCY } from '../flow/operators/pool.js';
 import { STAGE_RULES, type StageOptions } from '../flow/stageOptions.js';
 import type { Delivery } from './delivery.js';
 import type { HandlerContext } from './handlerContext.js';
 import { HandlerPool, type HandlerSettings } from './handlerPool.js';
 import type { Handled, Handling } from './handling.js';
+import { redeliveryDelay } from './redeliveryDelay.js';
 import { SettleStage } from './settleStage.js';
 
 /** What is done for a message: a promise that is resolved acks it, one that is rejected has it come again. */
@@ -169,25 +170,10 @@ function handlerSettings<T>(stage: string, handler: Handler<T>, options: HandleO
   return {
     handler,
     maxAttempts,
-    delayAfter: (attempt, error) => (retry === undefined ? undefined : delayAfter(stage, retry, attempt, error)),
+    delayAfter: (attempt, error) =>
+      retry === undefined ? undefined : redeliveryDelay(stage, retry, attempt, error, Math.random, 'retry'),
     breaker: deadLetterBreaker && new DeadLetterBreaker({ ratio, over, run }),
     pause,
     onTrip,
   };
 }
-
-/** What was waited before is not known: a backoff that goes by that begins with the first attempt. */
-function delayAfter(
-  stage: string,
-  retry: Backoff | ((attempt: number, error: unknown) => number),
-  attempt: number,
-  error: unknown,
-): number {
-  let delay = 0;
-  const first = typeof retry === 'function' ? attempt : Math.max(1, attempt - REMEMBERED);
-  for (let i = first; i <= attempt; i++) delay = backoffDelay(stage, retry, i, delay, error, Math.random, 'retry');
-  return delay;
-}
-
-/** By then a wait that grows has grown to what it may be. */
-const REMEMBERED = 32;

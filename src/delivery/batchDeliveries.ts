@@ -1,21 +1,27 @@
 /** Gathers deliveries, for work that costs less a message when it is done for many. */
 import { map, type OperatorFunction } from 'rxjs';
 import { SourceError } from '../errors.js';
-import { shown } from '../options.js';
+import { checkOptions, DURATION, required, shown } from '../options.js';
 import { costOf } from '../flow/cost.js';
-import { batch, type BatchOptions } from '../flow/operators/batch.js';
-import { blame, isDelivery, type Delivery } from './delivery.js';
+import { batch, BATCH_RULES, type BatchOptions } from '../flow/operators/batch.js';
+import { blame, isDelivery, leaseOf, type Delivery } from './delivery.js';
 import { mergeDeliveries } from './mergeDeliveries.js';
 
 /** Options of `batchDeliveries`: those of `batch`, whose `cost` is asked of the delivery. */
-export type BatchDeliveriesOptions<T> = BatchOptions<Delivery<T>>;
+export interface BatchDeliveriesOptions<T> extends BatchOptions<Delivery<T>> {
+  /**
+   * How many milliseconds after its first message a batch goes though it is not full, as soon as downstream has room. Above 0. Required: where few
+   * messages come, or the queue gives out fewer than fill a batch, those in it would wait for ever.
+   */
+  within: number;
+}
 
 /**
  * Gives on deliveries of up to `size` values each, after `within` milliseconds at the latest: what becomes of one becomes of all that are in it.
  *
  * Use it before a `handle` that writes or sends many at once. Not where one bad message is likely: it has the others tried again with it.
  *
- * Keep `within` far below the queue's visibility timeout: what waits in a batch is not being handled, and its lease is not extended. A batch
+ * The leases of what waits in a batch are extended. A batch
  * has a key only where all in it have the same, and the `ids` of all: note what was done by these, for it is never the same twice. Order: as they come. Loss: none. Unsubscribing releases what is in the batch.
  *
  * ```ts
@@ -24,7 +30,7 @@ export type BatchDeliveriesOptions<T> = BatchOptions<Delivery<T>>;
  * const delivery = (id: string) =>
  *   createDelivery(id, { info: { id }, settle: ({ kind }) => console.log(id, kind) });
  * pull(['a', 'b', 'c'].map(delivery))
- *   .pipe(batchDeliveries({ size: 2 }), handle((ids) => console.log('insert', ids), { concurrency: 1 }))
+ *   .pipe(batchDeliveries({ size: 2, within: 100 }), handle((ids) => console.log('insert', ids), { concurrency: 1 }))
  *   .subscribe();
  * // => insert [ 'a', 'b' ]
  * // => a ack
@@ -39,14 +45,22 @@ export type BatchDeliveriesOptions<T> = BatchOptions<Delivery<T>>;
  * @throws SourceError in the stream when the source gives anything but deliveries; those in the batch are released
  */
 export function batchDeliveries<T>(options: BatchDeliveriesOptions<T>): OperatorFunction<Delivery<T>, Delivery<T[]>> {
+  checkOptions('batchDeliveries', options, { ...BATCH_RULES, within: required(DURATION) });
   const { name = 'batchDeliveries', cost } = options;
   const named = { ...options, name };
   const gather = batch<Delivery<T>>(typeof cost === 'function' ? { ...named, cost: blaming(name, cost) } : named);
   return (source) =>
     source.pipe(
+      map(held),
       gather,
       map((deliveries) => merged(name, deliveries)),
     );
+}
+
+/** What waits in a batch is being worked on: it is to be handled with the others. */
+function held<T>(delivery: Delivery<T>): Delivery<T> {
+  if (isDelivery(delivery)) leaseOf(delivery).keep();
+  return delivery;
 }
 
 /** A `cost` that fails for a message would fail for it for ever. */
@@ -63,7 +77,11 @@ function blaming<T>(name: string, cost: (delivery: Delivery<T>) => number): (del
 
 function merged<T>(name: string, deliveries: Delivery<T>[]): Delivery<T[]> {
   const real = deliveries.filter(isDelivery);
-  if (real.length === deliveries.length) return mergeDeliveries(deliveries);
+  if (real.length === deliveries.length) {
+    const whole = mergeDeliveries(deliveries);
+    for (const delivery of deliveries) leaseOf(delivery).letGo();
+    return whole;
+  }
   for (const delivery of real) void delivery.release();
   const other = deliveries.find((delivery) => !isDelivery(delivery));
   throw new SourceError(`\`${name}\` got ${shown(other)}, expected a delivery: see createDelivery`);

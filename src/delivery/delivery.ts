@@ -131,6 +131,12 @@ export class Delivery<T> implements DeliveryInfo, Shareable {
     return this.parts([...values], (whole, place) => new NumberedPart(whole, place));
   }
 
+  /** The message, for logs: without what stands behind it. */
+  toJSON(): DeliveryInfo & { readonly value: T } {
+    const { id, key, attempt, publishedAt, headers, priority, deadline, value } = this;
+    return { id, key, attempt, publishedAt, headers, priority, deadline, value };
+  }
+
   /** A stage dropped it: nobody has worked on it. */
   'sluice.dropped'(reason: DropReason): void {
     this.lease.settle(reason === 'expired' ? { kind: 'dead', reason } : RELEASE);

@@ -27,8 +27,8 @@ export interface HandlerContext<T = unknown> {
   /** Milliseconds until the deadline; `Infinity` without one. */
   readonly timeLeft: number;
   /**
-   * To be returned: the message is to come again after `after` milliseconds. Default: what the queue's `backoff` says. `maxAttempts` does
-   * not count it.
+   * To be returned: the message is to come again after `after` milliseconds. Default: what the queue's `backoff` says. It counts as an attempt: at
+   * attempt `maxAttempts` the message is a dead letter instead.
    *
    * @throws OptionError when `after` is not a finite number of at least 0, or `reason` not a string
    */
@@ -90,6 +90,11 @@ export class Context<T> implements HandlerContext<T> {
   get timeLeft(): number {
     const { deadline } = this;
     return deadline === undefined ? Infinity : Math.max(0, deadline - this.host.now());
+  }
+
+  /** For logs. */
+  toJSON(): object {
+    return this.delivery.toJSON();
   }
 
   // These work without `this`: they may be taken out.

@@ -124,7 +124,7 @@ export class HandlerPool<T> extends PoolStage<Delivery<T>, Handling<T>> implemen
       if (slot.call !== call) return; // a callback unsubscribed
       handling = this.settle(call, this.outcomeOfFailure(call.value, error, this.handling.delayAfter));
     } catch (thrown) {
-      return this.failFor(call, error, thrown);
+      return this.failFor(call, this.outcomeOfFailure(call.value, error), thrown);
     }
     this.concludeLater(slot, handling, abandoned);
   }
@@ -147,35 +147,34 @@ export class HandlerPool<T> extends PoolStage<Delivery<T>, Handling<T>> implemen
   private outcomeIn(slot: Slot<Delivery<T>, Handling<T>>, result: unknown): Handling<T> | undefined {
     const { call } = slot;
     if (call === undefined) return undefined;
+    let outcome: Outcome | undefined;
     try {
+      outcome = result === undefined ? ACK : this.outcomeOf(call.value, result);
       this.watcher?.ended(slot, result);
       if (slot.call !== call) return undefined; // a callback unsubscribed
-      return this.settle(call, result === undefined ? ACK : this.outcomeOf(result));
+      return this.settle(call, outcome);
     } catch (thrown) {
-      this.failFor(call, thrown, thrown);
+      this.failFor(call, outcome ?? this.outcomeOfFailure(call.value, thrown), thrown);
       return undefined;
     }
   }
 
   /**
-   * `retry`, `isOverload` or the like threw, or the handler returned what is wrong: the stream fails with `thrown`, and the message with `error`. Were it
-   * released with the others no attempt would count, and it would come again for ever, to fail the stream each time.
+   * `retry`, `isOverload` or the like threw, or the handler returned what is wrong: the stream fails with `thrown`. Were the message released with the
+   * others no attempt would count, and it would come again for ever, to fail the stream each time. What was done is done.
    */
-  private failFor(call: Call<Delivery<T>, Handling<T>>, error: unknown, thrown: unknown): void {
-    leaseOf(call.value).settle(this.outcomeOfFailure(call.value, error));
+  private failFor(call: Call<Delivery<T>, Handling<T>>, outcome: Outcome, thrown: unknown): void {
+    leaseOf(call.value).settle(outcome);
     this.fail(thrown);
   }
 
-  private outcomeOf(result: unknown): Outcome {
+  private outcomeOf(delivery: Delivery<T>, result: unknown): Outcome {
+    const mistake = mistakeIn(result);
+    if (mistake !== undefined) throw new ReturnError(this.name, result, `the handler returned ${mistake}`);
     if (typeof result !== 'object' || result === null) return ACK;
-    if (result instanceof Observable) {
-      throw new ReturnError(
-        this.name,
-        result,
-        'the handler returned an Observable, which nobody subscribes to: return a promise',
-      );
-    }
-    return (result as Partial<HandlerOutcome>)['sluice.outcome'] ?? ACK;
+    const outcome = (result as Partial<HandlerOutcome>)['sluice.outcome'] ?? ACK;
+    if (outcome.kind !== 'nack' || delivery.attempt < this.handling.maxAttempts) return outcome;
+    return { kind: 'dead', reason: 'attempts', error: outcome.reason };
   }
 
   /** @param delayAfter undefined: the queue is to say when it comes again */
@@ -241,6 +240,16 @@ export class HandlerPool<T> extends PoolStage<Delivery<T>, Handling<T>> implemen
     this.resize(this.wanted!);
     this.run();
   }
+}
+
+/** Work that nobody does: it would be acked, and lost in silence. */
+function mistakeIn(result: unknown): string | undefined {
+  if (typeof result === 'function') return 'a function, which nobody calls: `return release()`, not `return release`';
+  if (typeof result !== 'object' || result === null) return undefined;
+  if (result instanceof Observable) return 'an Observable, which nobody subscribes to: return a promise';
+  const { next } = result as { next?: unknown };
+  if (typeof next !== 'function' || !(Symbol.iterator in result || Symbol.asyncIterator in result)) return undefined;
+  return 'a generator, which nobody runs: use an async function';
 }
 
 /** `begin` takes its place. */

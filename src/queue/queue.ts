@@ -24,7 +24,7 @@ import type { Publisher } from './publisher.js';
 import { message, NAME, termsOf, type PublishOptions, type Terms } from './publishOptions.js';
 import { checkFits, Many, One, Several, type Published } from './publishPlace.js';
 import { QUEUE_RULES, type QueueOptions } from './queueOptions.js';
-import { redeliveryDelay } from './redeliveryDelay.js';
+import { redeliveryDelay } from '../delivery/redeliveryDelay.js';
 import { sharedOf, type Shared } from './shared.js';
 import type { NewMessage, Store } from './store.js';
 

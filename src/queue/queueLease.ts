@@ -100,8 +100,7 @@ export class QueueLease extends Lease implements DeliveryInfo, StoreOutcome, Lin
     return this.owner.becomes(this.message, outcome);
   }
 
-  override keep(): void {
-    super.keep();
+  protected override onKept(): void {
     this.owner.onKept();
   }
 

@@ -1,14 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { batchDeliveries, drain, handle, OptionError, pull, type Delivery } from '../../src/index.js';
+import {
+  batchDeliveries,
+  drain,
+  handle,
+  OptionError,
+  pull,
+  type BatchDeliveriesOptions,
+  type Delivery,
+} from '../../src/index.js';
 import { ManualConsumer, ManualSource, VirtualTime } from '../../src/testing/index.js';
+import { rig } from '../queue/rig.js';
 import { Messages, settled } from './messages.js';
 
-function setUp(options: Parameters<typeof batchDeliveries<number>>[0], request = 100) {
+function setUp(options: Partial<BatchDeliveriesOptions<number>>, request = 100) {
   const time = new VirtualTime();
   const messages = new Messages();
   const source = new ManualSource<Delivery<number>>();
-  const gather = batchDeliveries<number>({ scheduler: time.scheduler, ...options });
+  const gather = batchDeliveries<number>({ within: 1_000, scheduler: time.scheduler, ...options });
   const consumer = new ManualConsumer(source.pipe(gather));
   consumer.request(request);
   const send = (...values: number[]): void => {
@@ -47,7 +56,7 @@ describe('outcomes', () => {
       if (values.includes(2)) throw new Error('no');
     };
     pull([1, 2, 3, 4].map((n) => messages.make(n, { key: n < 3 ? 'a' : `${n}` })))
-      .pipe(batchDeliveries({ size: 2 }), handle(failing, { concurrency: 1, retry: () => 9 }))
+      .pipe(batchDeliveries({ size: 2, within: 1_000 }), handle(failing, { concurrency: 1, retry: () => 9 }))
       .subscribe();
     await settled();
     expect([keys, messages.all]).toEqual([
@@ -161,7 +170,7 @@ test('a `cost` that is none has its delivery nacked', () => {
 test('what is no delivery ends the stream; those in the batch are released', () => {
   const messages = new Messages();
   const consumer = new ManualConsumer(
-    pull([messages.make(1), 5 as never, messages.make(2)]).pipe(batchDeliveries({ size: 3 })),
+    pull([messages.make(1), 5 as never, messages.make(2)]).pipe(batchDeliveries({ size: 3, within: 1_000 })),
   );
   consumer.request(1);
   expect(messages.all).toEqual(['release', 'release']);
@@ -169,6 +178,44 @@ test('what is no delivery ends the stream; those in the batch are released', () 
 });
 
 test('wrong input', () => {
-  expect(() => batchDeliveries({})).toThrow(OptionError);
-  expect(() => batchDeliveries({ size: 0 })).toThrow('`size`');
+  expect(() => batchDeliveries({ within: 1 })).toThrow(OptionError);
+  expect(() => batchDeliveries({ size: 0, within: 1 })).toThrow('`size`');
+});
+
+test('`within` is required: in a batch that does not fill its messages would wait for ever', () => {
+  expect(() => batchDeliveries({ size: 3 } as never)).toThrow('(batchDeliveries)');
+});
+
+test('what waits in a batch is kept, and handled once, however long that is', async () => {
+  const { orders, time, pass } = rig({ visibilityTimeout: 100, maxAttempts: 2 });
+  const { scheduler } = time;
+  const handled: number[][] = [];
+  const subscription = orders
+    .deliveries()
+    .pipe(
+      batchDeliveries({ size: 3, within: 1_000, scheduler }),
+      handle((values) => void handled.push(values), { concurrency: 1, scheduler }),
+    )
+    .subscribe();
+  await orders.publish(1);
+  await pass(500, 20);
+  await orders.publish(2);
+  await pass(499, 20);
+  expect([handled, (await orders.stats()).inFlight]).toEqual([[], 2]);
+  await pass(20);
+  expect([handled, (await orders.stats()).inFlight]).toEqual([[[1, 2]], 0]);
+  subscription.unsubscribe();
+});
+
+test('what waits in a batch is kept no more when it was given on and forgotten', async () => {
+  const { orders, time, pass } = rig({ visibilityTimeout: 100 });
+  const attempts: number[] = [];
+  const subscription = orders
+    .deliveries()
+    .pipe(batchDeliveries({ size: 1, within: 1_000, scheduler: time.scheduler }))
+    .subscribe(({ attempt }) => attempts.push(attempt));
+  await orders.publish(1);
+  await pass(250, 10);
+  expect(attempts).toEqual([1, 2, 3]);
+  subscription.unsubscribe();
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { mergeDeliveries, OptionError, type Delivery, type Outcome, type Settling } from '../../src/index.js';
 import { leaseOf } from '../../src/delivery/delivery.js';
+import { rig } from '../queue/rig.js';
 import { Messages, settled } from './messages.js';
 
 const runs = Number(process.env['SLUICE_RUNS'] ?? 1_000);
@@ -416,4 +417,17 @@ test('an ack tree settles its message once, with what a plain recomputation says
     expect(messages.outcomes.get('1')).toHaveLength(1);
   });
   await fc.assert(property, { numRuns: runs });
+});
+
+test('as JSON it is the message, without what stands behind it', async () => {
+  const { orders, consumer } = rig<{ n: number }>();
+  await orders.publish({ n: 1 }, { key: 'k', headers: { a: 'b' } });
+  const c = consumer();
+  c.request(1);
+  await settled();
+  const [delivery] = c.values;
+  const { id, publishedAt } = delivery!;
+  const shown = { id, key: 'k', attempt: 1, publishedAt, headers: { a: 'b' }, priority: 0, value: { n: 1 } };
+  expect(JSON.parse(JSON.stringify(delivery))).toEqual(shown);
+  c.unsubscribe();
 });

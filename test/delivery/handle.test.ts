@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { BehaviorSubject, from, map, Observable, of, Subject, take, throwError } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
@@ -123,7 +124,7 @@ describe('what comes of a handler', () => {
       if (value === 2) return Promise.resolve(dead('bad'));
       return value === 3 ? release() : retry();
     };
-    const { send, messages, consumer } = setUp({ maxAttempts: 1 }, { handler });
+    const { send, messages, consumer } = setUp({}, { handler });
     send(1, 2, 3, 4);
     await settled();
     expect(messages.all).toEqual(['nack 50', 'dead bad', 'release', 'nack']);
@@ -134,6 +135,17 @@ describe('what comes of a handler', () => {
         { outcome: 'release', reason: undefined, delay: undefined },
       ]),
     );
+  });
+
+  test('another attempt that it asks for counts: the last one is a dead letter', async () => {
+    const { source, messages, consumer } = setUp(
+      { maxAttempts: 2 },
+      { handler: (_value, { retry }) => retry(50, 'busy') },
+    );
+    for (const attempt of [1, 2]) source.send(messages.make(attempt, { attempt }));
+    await settled();
+    expect(messages.all).toEqual(['nack 50', 'dead attempts']);
+    expect(consumer.values[1]).toMatchObject({ outcome: 'dead', reason: 'attempts', error: 'busy' });
   });
 
   test.each<[string, (context: HandlerContext<number>) => unknown]>([
@@ -149,13 +161,33 @@ describe('what comes of a handler', () => {
     expect((consumer.values[0]!.error as OptionError).option).toBe(option);
   });
 
-  test('an Observable is refused: nobody would subscribe to it', async () => {
-    for (const result of [of(1), Promise.resolve(of(1))]) {
-      const { send, consumer, messages } = setUp({}, { handler: () => result });
+  const generate = function* (): Generator<number> {
+    yield 1;
+  };
+  const generateLater = async function* (): AsyncGenerator<number> {
+    yield await Promise.resolve(1);
+  };
+  test.each<[string, Handler<number>]>([
+    ['an Observable, which nobody subscribes to', () => of(1)],
+    ['an Observable, which nobody subscribes to', () => Promise.resolve(of(1))],
+    ['a generator, which nobody runs', () => generate()],
+    ['a generator, which nobody runs', () => generateLater()],
+    ['a function, which nobody calls', (_value, { release }) => release],
+  ])('%s, is refused', async (what, handler) => {
+    const { send, consumer, messages } = setUp({}, { handler });
+    send(1);
+    await settled();
+    expect(errorOf(consumer)).toBeInstanceOf(ReturnError);
+    expect(String(errorOf(consumer))).toContain(what);
+    expect(messages.outcomes.get('1')).toEqual([{ kind: 'nack', error: errorOf(consumer) }]);
+  });
+
+  test('a list, a Map or a stream is a result like any other', async () => {
+    for (const result of [[1], new Map(), Readable.from([1])]) {
+      const { send, messages } = setUp({}, { handler: () => result });
       send(1);
       await settled();
-      expect(errorOf(consumer)).toBeInstanceOf(ReturnError);
-      expect(messages.outcomes.get('1')).toEqual([{ kind: 'nack', error: errorOf(consumer) }]);
+      expect(messages.all).toEqual(['ack']);
     }
   });
 
@@ -806,7 +838,7 @@ describe('concurrency', () => {
     expect(seen).toEqual([expect.any(WorkerTimeoutError)]);
   });
 
-  test('an `isOverload` that throws fails the stream and the message that it was asked about; others are released', async () => {
+  test('an `isOverload` that throws fails the stream, and a message that failed; what was done is done, others are released', async () => {
     const isOverload = (): never => {
       throw new Error('wrong');
     };
@@ -823,9 +855,8 @@ describe('concurrency', () => {
     const failing = ({ fail }: Running): void => fail(new Error('no'));
     const doing = ({ done }: Running): void => done('done');
     expect(await outcomes(failing)).toEqual([{ kind: 'nack', error: new Error('no') }]);
-    expect(await outcomes(doing)).toEqual([{ kind: 'nack', error: new Error('wrong') }]);
+    expect(await outcomes(doing)).toEqual([{ kind: 'ack' }]);
     expect(await outcomes(failing, 2)).toEqual([{ kind: 'dead', reason: 'attempts', error: new Error('no') }]);
-    expect(await outcomes(doing, 2)).toEqual([{ kind: 'dead', reason: 'attempts', error: new Error('wrong') }]);
     const settling = ({ context, done }: Running): void => {
       void context.delivery.ack();
       done('done');

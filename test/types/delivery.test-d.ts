@@ -47,7 +47,7 @@ expectTypeOf(numbers.pipe(filterDelivery((value) => value > 1))).toEqualTypeOf<O
 const isText = (value: number | string): value is string => typeof value === 'string';
 expectTypeOf(mixed.pipe(filterDelivery(isText))).toEqualTypeOf<Observable<Delivery<string>>>();
 expectTypeOf(numbers.pipe(splitDelivery((value) => [String(value)]))).toEqualTypeOf<Observable<Delivery<string>>>();
-expectTypeOf(numbers.pipe(batchDeliveries({ size: 2 }))).toEqualTypeOf<Observable<Delivery<number[]>>>();
+expectTypeOf(numbers.pipe(batchDeliveries({ size: 2, within: 9 }))).toEqualTypeOf<Observable<Delivery<number[]>>>();
 // @ts-expect-error an iterable is needed
 numbers.pipe(splitDelivery((value) => value));
 

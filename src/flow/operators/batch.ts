@@ -2,7 +2,7 @@
 import { Observable, type OperatorFunction, type Subscriber } from 'rxjs';
 import { Batcher } from '../../core/batcher.js';
 import { OverflowError } from '../../errors.js';
-import { checkOptions, DURATION, expected, FUNCTION, POSITIVE } from '../../options.js';
+import { checkOptions, DURATION, expected, FUNCTION, POSITIVE, type Rule } from '../../options.js';
 import { costOf } from '../cost.js';
 import { Stage } from '../stage.js';
 import { STAGE_RULES, type Activity, type StageOptions } from '../stageOptions.js';
@@ -60,13 +60,7 @@ export interface BatchOptions<T> extends StageOptions<T> {
  * @throws ReturnError in the stream when `cost` returns anything but a number of at least 0
  */
 export function batch<T>(options: BatchOptions<T>): OperatorFunction<T, T[]> {
-  checkOptions('batch', options, {
-    ...STAGE_RULES,
-    size: POSITIVE,
-    within: DURATION,
-    cost: FUNCTION,
-    maxCost: POSITIVE,
-  });
+  checkOptions('batch', options, BATCH_RULES);
   const { size, cost, maxCost } = options;
   if (cost === undefined && maxCost !== undefined) expected('cost', 'given with `maxCost`', cost, 'batch');
   if (cost !== undefined && maxCost === undefined) expected('maxCost', 'given with `cost`', maxCost, 'batch');
@@ -76,6 +70,14 @@ export function batch<T>(options: BatchOptions<T>): OperatorFunction<T, T[]> {
   const named = { ...options, name: options.name ?? 'batch' };
   return (source) => new Observable((subscriber) => void source.subscribe(new BatchStage<T>(subscriber, named)));
 }
+
+export const BATCH_RULES: Record<keyof BatchOptions<never>, Rule> = {
+  ...STAGE_RULES,
+  size: POSITIVE,
+  within: DURATION,
+  cost: FUNCTION,
+  maxCost: POSITIVE,
+};
 
 class BatchStage<T> extends Stage<T, T[]> {
   private readonly batcher: Batcher<T>;

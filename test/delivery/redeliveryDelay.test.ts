@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { decorrelated, exponential } from '../../src/index.js';
-import { redeliveryDelay } from '../../src/queue/redeliveryDelay.js';
+import { redeliveryDelay } from '../../src/delivery/redeliveryDelay.js';
 
 test('a function is called once, with the attempt and what was thrown', () => {
   const calls: unknown[] = [];

@@ -3,7 +3,7 @@ import { map, type OperatorFunction } from 'rxjs';
 import { SourceError } from '../errors.js';
 import { checkOptions, DURATION, required, shown } from '../options.js';
 import { costOf } from '../flow/cost.js';
-import { batch, BATCH_RULES, type BatchOptions } from '../flow/operators/batch.js';
+import { batch, batchRules, type BatchOptions } from '../flow/operators/batch.js';
 import { blame, isDelivery, leaseOf, type Delivery } from './delivery.js';
 import { mergeDeliveries } from './mergeDeliveries.js';
 
@@ -45,7 +45,7 @@ export interface BatchDeliveriesOptions<T> extends BatchOptions<Delivery<T>> {
  * @throws SourceError in the stream when the source gives anything but deliveries; those in the batch are released
  */
 export function batchDeliveries<T>(options: BatchDeliveriesOptions<T>): OperatorFunction<Delivery<T>, Delivery<T[]>> {
-  checkOptions('batchDeliveries', options, { ...BATCH_RULES, within: required(DURATION) });
+  checkOptions('batchDeliveries', options, { ...batchRules(), within: required(DURATION) });
   const { name = 'batchDeliveries', cost } = options;
   const named = { ...options, name };
   const gather = batch<Delivery<T>>(typeof cost === 'function' ? { ...named, cost: blaming(name, cost) } : named);

@@ -1,5 +1,5 @@
 /** What is said of a message when it is published, checked. */
-import { checkOptions, expected, SIGNAL, type Rule } from '../options.js';
+import { checkOptions, expected, ITERABLE, SIGNAL, type Rule } from '../options.js';
 import { OptionError } from '../errors.js';
 import type { Features } from './features.js';
 import type { Headers, NewMessage } from './store.js';
@@ -31,6 +31,11 @@ const NOT_STORABLE = /\0|[\uD800-\uDFFF]/u;
 export const NAME: Rule = [
   'a string of 1 to 255 characters, with no NUL and no half of a surrogate pair',
   (value: unknown) => typeof value === 'string' && value.length > 0 && value.length <= 255 && !NOT_STORABLE.test(value),
+];
+/** A string is one value, not one for each of its characters. */
+export const VALUES: Rule = [
+  'an iterable of values, and no string',
+  (values: unknown) => typeof values !== 'string' && ITERABLE[1](values as never),
 ];
 const TIME: Rule = [
   'a Date, or a number of milliseconds since 1970 that a Date can hold',

@@ -8,7 +8,6 @@ import {
   checkOptions,
   expected,
   FUNCTION,
-  ITERABLE,
   OBSERVABLE,
   POSITIVE,
   SIGNAL,
@@ -21,7 +20,7 @@ import { DeadLetters } from './deadLetters.js';
 import { Features } from './features.js';
 import { publishFrom } from './publishFrom.js';
 import type { Publisher } from './publisher.js';
-import { message, NAME, termsOf, type PublishOptions, type Terms } from './publishOptions.js';
+import { message, NAME, termsOf, VALUES, type PublishOptions, type Terms } from './publishOptions.js';
 import { checkFits, Many, One, Several, type Published } from './publishPlace.js';
 import { QUEUE_RULES, type QueueOptions } from './queueOptions.js';
 import { redeliveryDelay } from '../delivery/redeliveryDelay.js';
@@ -119,11 +118,6 @@ export function queue<T>(store: Store, name: string, options: QueueOptions<T> = 
 }
 
 const MIB = 1_048_576;
-/** A string is one value, not one for each of its characters. */
-const VALUES: Rule = [
-  'an iterable of values, and no string',
-  (values: unknown) => typeof values !== 'string' && ITERABLE[1](values as never),
-];
 const STORE: Rule = ['a store', (store: Partial<Store> | null) => typeof store?.topic === 'function'];
 
 /** What `queue` returns. */

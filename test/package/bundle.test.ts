@@ -16,11 +16,11 @@ const CEILINGS: Record<string, number> = {
   shedByDelay: 3_620,
   valve: 4_640,
   tokenBucket: 3_490,
-  slidingWindow: 3_440,
+  slidingWindow: 3_450,
   boundedQueue: 2_850,
   pull: 2_880,
   demandOf: 480,
-  drain: 2_100,
+  drain: 2_110,
   Stage: 2_060,
   Sink: 1_710,
   toAsyncIterable: 5_060,
@@ -46,15 +46,15 @@ const CEILINGS: Record<string, number> = {
   fixed: 610,
   retryBudget: 1_370,
   throttleCalls: 1_790,
-  elastic: 2_350,
+  elastic: 2_360,
   adaptive: 2_980,
-  createDelivery: 2_590,
-  mergeDeliveries: 3_010,
+  createDelivery: 2_680,
+  mergeDeliveries: 3_110,
   mapDelivery: 630,
   filterDelivery: 640,
   splitDelivery: 10_240,
-  batchDeliveries: 6_420,
-  handle: 13_150,
+  batchDeliveries: 6_560,
+  handle: 13_380,
 };
 /** The same for sluice/http; with its parser of structured fields. */
 const HTTP: Record<string, number> = {
@@ -67,8 +67,8 @@ const HTTP: Record<string, number> = {
 /** Where these are to get, and are not yet. */
 const TARGETS: Record<string, number> = { boundedBuffer: 2_000, pool: 4_000, rateLimit: 3_000, shed: 3_000 };
 /** The budget of sources, buffers, pool and sinks together, in bytes, and of `import * as sluice from 'sluice'`. */
-const CORE = 14_110;
-const WHOLE = 35_700;
+const CORE = 14_130;
+const WHOLE = 35_900;
 /** What is not of that core. */
 const CONTROL = [
   'batch',

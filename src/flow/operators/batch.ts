@@ -60,7 +60,7 @@ export interface BatchOptions<T> extends StageOptions<T> {
  * @throws ReturnError in the stream when `cost` returns anything but a number of at least 0
  */
 export function batch<T>(options: BatchOptions<T>): OperatorFunction<T, T[]> {
-  checkOptions('batch', options, BATCH_RULES);
+  checkOptions('batch', options, batchRules());
   const { size, cost, maxCost } = options;
   if (cost === undefined && maxCost !== undefined) expected('cost', 'given with `maxCost`', cost, 'batch');
   if (cost !== undefined && maxCost === undefined) expected('maxCost', 'given with `cost`', maxCost, 'batch');
@@ -71,13 +71,9 @@ export function batch<T>(options: BatchOptions<T>): OperatorFunction<T, T[]> {
   return (source) => new Observable((subscriber) => void source.subscribe(new BatchStage<T>(subscriber, named)));
 }
 
-export const BATCH_RULES: Record<keyof BatchOptions<never>, Rule> = {
-  ...STAGE_RULES,
-  size: POSITIVE,
-  within: DURATION,
-  cost: FUNCTION,
-  maxCost: POSITIVE,
-};
+export function batchRules(): Record<keyof BatchOptions<never>, Rule> {
+  return { ...STAGE_RULES, size: POSITIVE, within: DURATION, cost: FUNCTION, maxCost: POSITIVE };
+}
 
 class BatchStage<T> extends Stage<T, T[]> {
   private readonly batcher: Batcher<T>;

@@ -1,5 +1,5 @@
 /** Opens a file, or takes over a connection of the application's, and sets it up. */
-import { realpathSync, statSync } from 'node:fs';
+import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { StoreError } from '../../queue/errors.js';
 import { fileOf, loadDriver, prepare, type OwnDatabase, type SqliteDatabase } from './driver.js';
 import { migrate } from './schema.js';
@@ -26,9 +26,9 @@ export function openPath(path: string, durability: Durability): Connection {
   const open = loadDriver();
   let own: OwnDatabase | undefined;
   try {
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-      throw new StoreError('sqlite', 'unavailable', `\`${path}\` is a folder`);
-    }
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found?.isDirectory()) throw new StoreError('sqlite', 'unavailable', `\`${path}\` is a folder`);
+    if (found !== undefined) checkWritable(path);
     const database = (own = open(path));
     // A larger log is written back less often, and each time costs two more waits for the disk.
     const pragmas = `PRAGMA synchronous = ${durability}; PRAGMA wal_autocheckpoint = 4000; PRAGMA temp_store = MEMORY`;
@@ -41,6 +41,15 @@ export function openPath(path: string, durability: Durability): Connection {
   } catch (error) {
     own?.close();
     throw openError(`\`${path}\` can not be used`, error);
+  }
+}
+
+/** SQLite opens one that it can only read, and fails with the first message. */
+function checkWritable(path: string): void {
+  try {
+    accessSync(path, constants.W_OK);
+  } catch (error) {
+    throw new StoreError('sqlite', 'read-only', `\`${path}\` can not be written to`, error);
   }
 }
 

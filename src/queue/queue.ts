@@ -1,6 +1,7 @@
 /** A queue of messages in a store. */
 import { asyncScheduler, Observable, type SchedulerLike } from 'rxjs';
 import type { Delivery } from '../delivery/delivery.js';
+import { redeliveryDelay } from '../delivery/redeliveryDelay.js';
 import { exponential } from '../flow/control/backoff.js';
 import { STAGE_RULES, type StageMonitor } from '../flow/stageOptions.js';
 import {
@@ -23,7 +24,6 @@ import type { Publisher } from './publisher.js';
 import { message, NAME, termsOf, VALUES, type PublishOptions, type Terms } from './publishOptions.js';
 import { checkFits, Many, One, Several, type Published } from './publishPlace.js';
 import { QUEUE_RULES, type QueueOptions } from './queueOptions.js';
-import { redeliveryDelay } from '../delivery/redeliveryDelay.js';
 import { sharedOf, type Shared } from './shared.js';
 import type { NewMessage, Store } from './store.js';
 

@@ -13,7 +13,13 @@ export type Outcome =
       readonly reason?: string | undefined;
       readonly error?: unknown;
     }
-  | { readonly kind: 'dead'; readonly reason: string; readonly error?: unknown };
+  | {
+      readonly kind: 'dead';
+      readonly reason: string;
+      readonly error?: unknown;
+      /** Of a batch: what becomes of those of which the reason is not true. */
+      readonly others?: Outcome | undefined;
+    };
 
 /** What has to be done again wins over what is given up for good: a part that nobody worked on must not be lost with one that died. */
 const WEIGHT = { ack: 0, dead: 1, release: 2, nack: 3 } as const;

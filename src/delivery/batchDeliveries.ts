@@ -1,10 +1,11 @@
 /** Gathers deliveries, for work that costs less a message when it is done for many. */
-import { map, type OperatorFunction } from 'rxjs';
+import { map, Observable, type OperatorFunction } from 'rxjs';
 import { SourceError } from '../errors.js';
 import { checkOptions, DURATION, required, shown } from '../options.js';
 import { costOf } from '../flow/cost.js';
 import { batch, batchRules, type BatchOptions } from '../flow/operators/batch.js';
 import { blame, isDelivery, leaseOf, type Delivery } from './delivery.js';
+import type { Lease } from './lease.js';
 import { mergeDeliveries } from './mergeDeliveries.js';
 
 /** Options of `batchDeliveries`: those of `batch`, whose `cost` is asked of the delivery. */
@@ -50,17 +51,47 @@ export function batchDeliveries<T>(options: BatchDeliveriesOptions<T>): Operator
   const named = { ...options, name };
   const gather = batch<Delivery<T>>(typeof cost === 'function' ? { ...named, cost: blaming(name, cost) } : named);
   return (source) =>
-    source.pipe(
-      map(held),
-      gather,
-      map((deliveries) => merged(name, deliveries)),
-    );
+    new Observable((subscriber) => {
+      const kept = new Kept();
+      subscriber.add(() => kept.clear());
+      const whole = (deliveries: Delivery<T>[]): Delivery<T[]> => {
+        const delivery = merged(name, deliveries);
+        for (const each of deliveries) kept.remove(each);
+        return delivery;
+      };
+      source
+        .pipe(
+          map((delivery) => kept.add(delivery)),
+          gather,
+          map(whole),
+        )
+        .subscribe(subscriber);
+    });
 }
 
 /** What waits in a batch is being worked on: it is to be handled with the others. */
-function held<T>(delivery: Delivery<T>): Delivery<T> {
-  if (isDelivery(delivery)) leaseOf(delivery).keep();
-  return delivery;
+class Kept {
+  private readonly leases = new Set<Lease>();
+
+  add<D>(delivery: D): D {
+    if (isDelivery(delivery)) {
+      const lease = leaseOf(delivery);
+      lease.keep();
+      this.leases.add(lease);
+    }
+    return delivery;
+  }
+
+  remove(delivery: Delivery<unknown>): void {
+    const lease = leaseOf(delivery);
+    lease.letGo();
+    this.leases.delete(lease);
+  }
+
+  clear(): void {
+    for (const lease of this.leases) lease.letGo();
+    this.leases.clear();
+  }
 }
 
 /** A `cost` that fails for a message would fail for it for ever. */
@@ -77,11 +108,7 @@ function blaming<T>(name: string, cost: (delivery: Delivery<T>) => number): (del
 
 function merged<T>(name: string, deliveries: Delivery<T>[]): Delivery<T[]> {
   const real = deliveries.filter(isDelivery);
-  if (real.length === deliveries.length) {
-    const whole = mergeDeliveries(deliveries);
-    for (const delivery of deliveries) leaseOf(delivery).letGo();
-    return whole;
-  }
+  if (real.length === deliveries.length) return mergeDeliveries(deliveries);
   for (const delivery of real) void delivery.release();
   const other = deliveries.find((delivery) => !isDelivery(delivery));
   throw new SourceError(`\`${name}\` got ${shown(other)}, expected a delivery: see createDelivery`);

@@ -174,18 +174,21 @@ export class HandlerPool<T> extends PoolStage<Delivery<T>, Handling<T>> implemen
     if (typeof result !== 'object' || result === null) return ACK;
     const outcome = (result as Partial<HandlerOutcome>)['sluice.outcome'] ?? ACK;
     if (outcome.kind !== 'nack' || delivery.attempt < this.handling.maxAttempts) return outcome;
-    return { kind: 'dead', reason: 'attempts', error: outcome.reason };
+    return exhausted(delivery, outcome.reason, outcome);
   }
 
   /** @param delayAfter undefined: the queue is to say when it comes again */
   private outcomeOfFailure(
-    { attempt }: Delivery<T>,
+    delivery: Delivery<T>,
     error: unknown,
     delayAfter?: HandlerSettings<T>['delayAfter'],
   ): Outcome {
-    if (attempt >= this.handling.maxAttempts) return { kind: 'dead', reason: 'attempts', error };
+    const { attempt } = delivery;
+    const last = attempt >= this.handling.maxAttempts;
+    if (last && delivery.ids.length === 1) return exhausted(delivery, error, undefined);
     const delay = delayAfter?.(attempt, error);
-    return delay === undefined ? { kind: 'nack', error } : { kind: 'nack', delay, error };
+    const again: Outcome = delay === undefined ? { kind: 'nack', error } : { kind: 'nack', delay, error };
+    return last ? exhausted(delivery, error, again) : again;
   }
 
   private settle(call: Call<Delivery<T>, Handling<T>>, outcome: Outcome): Handling<T> {
@@ -240,6 +243,12 @@ export class HandlerPool<T> extends PoolStage<Delivery<T>, Handling<T>> implemen
     this.resize(this.wanted!);
     this.run();
   }
+}
+
+/** The attempts of a message are over; of a batch, the others of which come `again`. */
+function exhausted({ ids }: Delivery<unknown>, error: unknown, again: Outcome | undefined): Outcome {
+  const outcome: Outcome = { kind: 'dead', reason: 'attempts', error };
+  return ids.length === 1 ? outcome : { ...outcome, others: again };
 }
 
 /** Work that nobody does: it would be acked, and lost in silence. */

@@ -113,9 +113,10 @@ class MergedLease extends Lease implements Abortable {
   private ownOf({ deadline, attempt }: DeliveryInfo, outcome: Outcome): Outcome {
     if (outcome.kind !== 'dead') return outcome;
     const { info } = this;
-    if (outcome.reason === 'expired' && deadline !== info.deadline) return RELEASE;
-    if (outcome.reason !== 'attempts' || attempt === info.attempt) return outcome;
-    return outcome.error === undefined ? RELEASE : { kind: 'nack', error: outcome.error };
+    const { others, ...own } = outcome;
+    if (own.reason === 'expired' && deadline !== info.deadline) return RELEASE;
+    if (own.reason !== 'attempts' || attempt === info.attempt) return own;
+    return others ?? (own.error === undefined ? RELEASE : { kind: 'nack', error: own.error });
   }
 
   private watch(): void {

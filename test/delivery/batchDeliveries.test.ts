@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { tap } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import {
   batchDeliveries,
@@ -8,6 +9,7 @@ import {
   pull,
   type BatchDeliveriesOptions,
   type Delivery,
+  type Handler,
 } from '../../src/index.js';
 import { ManualConsumer, ManualSource, VirtualTime } from '../../src/testing/index.js';
 import { rig } from '../queue/rig.js';
@@ -218,4 +220,46 @@ test('what waits in a batch is kept no more when it was given on and forgotten',
   await pass(250, 10);
   expect(attempts).toEqual([1, 2, 3]);
   subscription.unsubscribe();
+});
+
+test.each<[string, Handler<number[]>]>([
+  ['asks for another attempt', (_values, { retry }) => retry(60_000)],
+  ['asks for another attempt, and says why', (_values, { retry }) => retry(60_000, 'closed')],
+  [
+    'throws',
+    () => {
+      throw new Error('no');
+    },
+  ],
+])('where one has had its attempts and the handler %s, the others wait as they were told', async (_, handler) => {
+  const messages = new Messages();
+  pull([messages.make(1, { attempt: 3 }), messages.make(2, { attempt: 1 })])
+    .pipe(
+      batchDeliveries({ size: 2, within: 100 }),
+      handle(handler, { concurrency: 1, maxAttempts: 3, retry: () => 60_000 }),
+    )
+    .subscribe();
+  await settled();
+  expect(messages.all).toEqual(['dead attempts', 'nack 60000']);
+});
+
+test('one that others are made of while it waits is kept no more when the batch is dropped', async () => {
+  const { orders, time, pass, consumer } = rig({ visibilityTimeout: 100 });
+  await orders.publish(1);
+  const taken: Delivery<number>[] = [];
+  const subscription = orders
+    .deliveries()
+    .pipe(
+      tap((delivery) => taken.push(delivery)),
+      batchDeliveries({ size: 5, within: 60_000, scheduler: time.scheduler }),
+    )
+    .subscribe();
+  await pass(10);
+  taken[0]!.split(['a', 'b']); // and they are forgotten
+  subscription.unsubscribe();
+  const c = consumer();
+  c.request(1);
+  await pass(300, 20);
+  expect(c.values.map(({ attempt }) => attempt)).toEqual([2]);
+  c.unsubscribe();
 });

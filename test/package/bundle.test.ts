@@ -49,12 +49,12 @@ const CEILINGS: Record<string, number> = {
   elastic: 2_360,
   adaptive: 2_980,
   createDelivery: 2_680,
-  mergeDeliveries: 3_110,
+  mergeDeliveries: 3_130,
   mapDelivery: 630,
   filterDelivery: 640,
   splitDelivery: 10_240,
-  batchDeliveries: 6_560,
-  handle: 13_380,
+  batchDeliveries: 6_670,
+  handle: 13_440,
 };
 /** The same for sluice/http; with its parser of structured fields. */
 const HTTP: Record<string, number> = {
@@ -68,7 +68,7 @@ const HTTP: Record<string, number> = {
 const TARGETS: Record<string, number> = { boundedBuffer: 2_000, pool: 4_000, rateLimit: 3_000, shed: 3_000 };
 /** The budget of sources, buffers, pool and sinks together, in bytes, and of `import * as sluice from 'sluice'`. */
 const CORE = 14_130;
-const WHOLE = 35_900;
+const WHOLE = 36_050;
 /** What is not of that core. */
 const CONTROL = [
   'batch',

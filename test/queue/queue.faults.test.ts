@@ -222,6 +222,17 @@ describe.each([
     await expect(numbers.publish(7)).rejects.toMatchObject({ trouble: 'closed' });
   });
 
+  test('closes while the timers of a test stand still', async () => {
+    const store = open();
+    queue<number>(store, 'numbers');
+    vi.useFakeTimers();
+    try {
+      await store.close();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   test('while publishers go on for ever, is closed all the same', async () => {
     const store = open();
     const numbers = queue<number>(store, 'numbers');

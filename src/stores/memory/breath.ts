@@ -49,9 +49,11 @@ const FEW = 64;
 /** Milliseconds after which the next answer waits, where there were more than few. */
 const LONGEST = 10;
 
+/** As it is before anybody puts timers of a test in its place: the real event loop is waited for. Browsers have none. */
+const { setImmediate: immediately } = globalThis as { setImmediate?: (action: () => void) => unknown };
+
 /** Node, Bun and Deno have `setImmediate`; a timer is what browsers have. */
 function nextTurn(action: () => void): void {
-  const { setImmediate } = globalThis as { setImmediate?: (action: () => void) => unknown };
-  if (setImmediate === undefined) setTimeout(action);
-  else setImmediate(action);
+  if (immediately === undefined) setTimeout(action);
+  else immediately(action);
 }

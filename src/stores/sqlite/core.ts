@@ -201,9 +201,12 @@ export class Core {
   };
 }
 
+/** As it is before anybody puts timers of a test in its place: the real event loop is waited for. */
+const immediately = setImmediate;
+
 /** The next turn of the event loop. */
 function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => immediately(resolve));
 }
 
 function closedError(): StoreError {

@@ -2,7 +2,7 @@
 import type { Settled } from '../../delivery/lease.js';
 import type { StoreOutcome } from '../../queue/store.js';
 import { append, giveBack, leave, lineOf, overtake, type Line } from './lines.js';
-import { RETRYING, SCHEDULED } from './schema.js';
+import { RETRYING } from './schema.js';
 import type { Place } from './statements.js';
 import type { GroupRow } from './take.js';
 import type { Lease } from './taken.js';
@@ -33,8 +33,12 @@ export function settle(tx: Transaction, group: GroupRow, retention: number, { le
     tx.addLive(group.topic, group.id, -1);
     if (!blocked) leave(tx, group.id, line);
   } else if (kind === 'nack' && delay > 0) {
-    // One that waits behind another holds nobody up; it takes its place again when it is due.
-    tx.sql.addTimed.run(group.id, lease.id, blocked ? SCHEDULED : RETRYING, tx.now + delay, tx.now, attempts);
+    if (blocked) {
+      // Its line would have to wait for it, and another of it is ahead, or out: it waits as it did, for its lease is over.
+      tx.sql.addBlocked.run(group.id, line, lease.id, attempts, lease.token);
+      return 'lease-lost';
+    }
+    tx.sql.addTimed.run(group.id, lease.id, RETRYING, tx.now + delay, tx.now, attempts);
   } else if (blocked) {
     tx.sql.addBlocked.run(group.id, line, lease.id, attempts, 0);
   } else {

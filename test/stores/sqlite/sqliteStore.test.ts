@@ -543,3 +543,17 @@ describe('at any backlog', () => {
     ]);
   });
 });
+
+test('a nack with a delay, of a lease that ran out, holds nobody up where another of its key is out: it is lost', async () => {
+  const time = new VirtualTime();
+  const store = open({ path: ':memory:', scheduler: time.scheduler });
+  const { topic, group } = queueOf(store, 'queue', { order: 'key', visibilityTimeout: 100 });
+  await topic.put([message('early', { key: 'k', notBefore: time.now + 90 }), message('late', { key: 'k' })], false);
+  const [late] = await takeNow(group);
+  time.advanceBy(200);
+  const [early] = await takeNow(group);
+  expect([late!.body, early!.body]).toEqual(['late', 'early']);
+  expect(await group.settle([outcome(late!, 'nack', 5_000)])).toEqual(['lease-lost']);
+  expect(await group.settle([outcome(early!)])).toEqual(['settled']);
+  expect(bodies(await takeNow(group))).toEqual(['late']);
+});
